@@ -1,0 +1,157 @@
+//! Delivery models: which deliveries a broker may make.
+//!
+//! Each model is one file here and one line in [`MODELS`]. What a delivery does once it has begun is the machine's.
+
+mod at_least_once;
+
+use std::{fmt, hash, time::Duration};
+
+use crate::history::Fault;
+
+/// Every delivery model there is. A new one is a file of its own and a line here.
+static MODELS: &[&dyn Rules] = &[&at_least_once::AtLeastOnce];
+
+/// Which deliveries a broker may make, and what it does after a crash, a lost acknowledgement, a rejection.
+#[derive(Clone, Copy)]
+pub struct DeliveryModel(&'static dyn Rules);
+
+/// A name that no delivery model has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no delivery model is called `{name}`; there are: {}", DeliveryModel::names().join(", "))]
+pub struct UnknownModel {
+    /// The name that was asked for.
+    pub name: String,
+}
+
+impl DeliveryModel {
+    /// Each message is acknowledged by itself, in any order; what is not acknowledged is delivered again after a delay.
+    /// A delivery may be repeated while an earlier one still runs (a visibility timeout), and a producer may send twice.
+    ///
+    /// So do SQS, Pub/Sub, and most others when nothing more is asked of them.
+    pub fn at_least_once() -> Self {
+        Self(&at_least_once::AtLeastOnce)
+    }
+
+    /// The model of this name.
+    ///
+    /// # Errors
+    /// [`UnknownModel`] if there is none.
+    pub fn named(name: &str) -> Result<Self, UnknownModel> {
+        MODELS
+            .iter()
+            .find(|model| model.name() == name)
+            .map(|model| Self(*model))
+            .ok_or_else(|| UnknownModel { name: name.to_owned() })
+    }
+
+    /// The names of all models, in the order of the registry.
+    pub fn names() -> Vec<&'static str> {
+        MODELS.iter().map(|model| model.name()).collect()
+    }
+
+    /// Its name, as histories write it: `at-least-once`.
+    pub fn name(&self) -> &'static str {
+        self.0.name()
+    }
+
+    /// What it guarantees, in a line.
+    pub fn guarantee(&self) -> &'static str {
+        self.0.guarantee()
+    }
+
+    pub(crate) fn rules(&self) -> &'static dyn Rules {
+        self.0
+    }
+}
+
+impl PartialEq for DeliveryModel {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+impl Eq for DeliveryModel {}
+
+impl hash::Hash for DeliveryModel {
+    fn hash<H: hash::Hasher>(&self, state: &mut H) {
+        self.name().hash(state);
+    }
+}
+
+impl fmt::Debug for DeliveryModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "DeliveryModel({})", self.name())
+    }
+}
+
+/// What a model is, apart from any one replay.
+pub(crate) trait Rules: Sync {
+    fn name(&self) -> &'static str;
+    fn guarantee(&self) -> &'static str;
+
+    /// Whether the broker can produce this fault; if not, why not.
+    fn admits(&self, fault: &Fault) -> Result<(), &'static str>;
+
+    /// How long after the last fault a message may still be undelivered before it counts as stuck. At least the last
+    /// retry that the model makes.
+    fn horizon(&self) -> Duration;
+
+    /// An empty queue.
+    fn queue(&self) -> Box<dyn Queue>;
+}
+
+/// One replay's broker: the copies of messages that it holds and when each is due.
+pub(crate) trait Queue {
+    /// Begins a replay: one copy of each of so many messages, all due at once, in publish order.
+    fn publish(&mut self, messages: usize);
+
+    /// The broker got a second copy of this message (a producer's retry), due now. Which copy that is.
+    fn duplicate(&mut self, message: usize, now: Duration) -> CopyId;
+
+    /// The next copy that is due, earliest published first, of those that `may` be handed out.
+    fn due(&self, now: Duration, may: &mut dyn FnMut(&HeldCopy) -> bool) -> Option<CopyId>;
+
+    /// This copy is handed to a handler: the attempt that this is, from 1.
+    fn hand_out(&mut self, copy: CopyId) -> u32;
+
+    /// A delivery of this copy ended. Whether that settled anything that was not settled already.
+    fn ended(&mut self, copy: CopyId, how: Ending, now: Duration) -> bool;
+
+    /// When the next copy becomes due, if any will.
+    fn next_due(&self, now: Duration) -> Option<Duration>;
+
+    /// What is known of a copy.
+    fn copy(&self, copy: CopyId) -> &HeldCopy;
+}
+
+/// Which of the broker's copies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct CopyId(pub(crate) usize);
+
+/// One copy of a message that the broker holds.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct HeldCopy {
+    /// Which message it is a copy of.
+    pub(crate) message: usize,
+    /// Deliveries of this copy so far.
+    pub(crate) attempts: u32,
+    /// Deliveries of this copy that have not ended.
+    pub(crate) in_flight: u32,
+    /// When it is delivered next; `None` while nothing is planned.
+    pub(crate) due: Option<Duration>,
+    /// Acknowledged or dead-lettered: never delivered again.
+    pub(crate) settled: bool,
+}
+
+/// How a delivery ended, as the broker sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Ending {
+    /// It was acknowledged.
+    Acked,
+    /// The broker never heard of it: a crash, or a lost acknowledgement.
+    Silent,
+    /// The handler asked for it again.
+    Retried,
+    /// The handler refused it for good.
+    Rejected,
+}

@@ -1,0 +1,150 @@
+//! One departure from the plain run, and how it is written.
+//!
+//! What a fault does to a replay is the machine's; which faults a broker can produce is the delivery model's.
+
+use std::{fmt, time::Duration};
+
+use super::{Coordinate, DeliveryName};
+
+/// One departure from the plain run, at one coordinate.
+///
+/// Its [`Display`](fmt::Display) is the line of the text form: `crash m0#1.2`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Fault {
+    /// The broker holds a second copy (a producer's retry). It is delivered after the message is first handled, or,
+    /// with `at`, together with the delivery named there.
+    Duplicate {
+        /// The message that there are two copies of.
+        message: usize,
+        /// Where the copy is delivered beside the first.
+        at: Option<Coordinate>,
+    },
+    /// A message, or one delivery of it, comes after another message was handled.
+    Defer {
+        /// What comes later.
+        what: Deferred,
+        /// The message that is handled before it.
+        past: usize,
+    },
+    /// The message is delivered again while this delivery is still being handled: a visibility timeout, a rebalance.
+    Overlap {
+        /// Where the delivery that is overlapped stands meanwhile.
+        at: Coordinate,
+        /// The process that gets it; the next one where this is `None`.
+        to: Option<usize>,
+    },
+    /// The handler stops here while others run.
+    Pause {
+        /// Where it stops.
+        at: Coordinate,
+        /// What it waits for; where this is `None`, until nothing else can run.
+        until: Option<Coordinate>,
+    },
+    /// The process dies here and restarts: its memory and connections are gone.
+    Crash {
+        /// The point that is never passed.
+        at: Coordinate,
+    },
+    /// The handler said done and the broker never hears of it.
+    LoseAck {
+        /// The delivery whose acknowledgement is lost.
+        delivery: DeliveryName,
+    },
+    /// This operation returns an error and has no effect.
+    Fail {
+        /// The operation.
+        at: Coordinate,
+    },
+    /// This operation takes effect and returns an error: an unknown outcome.
+    LoseReply {
+        /// The operation.
+        at: Coordinate,
+    },
+    /// The clock jumps, past a time to live, a lease, a window.
+    Advance {
+        /// The point before which it jumps.
+        at: Coordinate,
+        /// By how much. Whole milliseconds.
+        by: Duration,
+    },
+}
+
+/// What a [`Fault::Defer`] puts off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Deferred {
+    /// The message's first delivery, and with it all others.
+    Message(usize),
+    /// One later delivery of it.
+    Delivery(DeliveryName),
+}
+
+impl Fault {
+    /// The point at which this fault acts, if it acts at one; a held copy and a deferral act in the broker.
+    pub fn coordinate(&self) -> Option<Coordinate> {
+        match self {
+            Fault::Duplicate { at, .. } => *at,
+            Fault::Defer { .. } => None,
+            Fault::LoseAck { delivery } => Some(delivery.ack()),
+            Fault::Overlap { at, .. }
+            | Fault::Pause { at, .. }
+            | Fault::Crash { at }
+            | Fault::Fail { at }
+            | Fault::LoseReply { at }
+            | Fault::Advance { at, .. } => Some(*at),
+        }
+    }
+
+    /// The word that begins its line.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Fault::Duplicate { .. } => "duplicate",
+            Fault::Defer { .. } => "defer",
+            Fault::Overlap { .. } => "overlap",
+            Fault::Pause { .. } => "pause",
+            Fault::Crash { .. } => "crash",
+            Fault::LoseAck { .. } => "lose-ack",
+            Fault::Fail { .. } => "fail",
+            Fault::LoseReply { .. } => "lose-reply",
+            Fault::Advance { .. } => "advance",
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())?;
+        match self {
+            Fault::Duplicate { message, at: None } => write!(f, " m{message}"),
+            Fault::Duplicate { message, at: Some(at) } => write!(f, " m{message} at {at}"),
+            Fault::Defer { what, past } => write!(f, " {what} past m{past}"),
+            Fault::Overlap { at, to: None } => write!(f, " {at}"),
+            Fault::Overlap { at, to: Some(to) } => write!(f, " {at} to p{to}"),
+            Fault::Pause { at, until: None } => write!(f, " {at}"),
+            Fault::Pause { at, until: Some(until) } => write!(f, " {at} until {until}"),
+            Fault::Crash { at } | Fault::Fail { at } | Fault::LoseReply { at } => write!(f, " {at}"),
+            Fault::LoseAck { delivery } => write!(f, " {delivery}"),
+            Fault::Advance { at, by } => write!(f, " {at} {}", Amount(*by)),
+        }
+    }
+}
+
+impl fmt::Display for Deferred {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Deferred::Message(message) => write!(f, "m{message}"),
+            Deferred::Delivery(delivery) => write!(f, "{delivery}"),
+        }
+    }
+}
+
+/// A duration as histories write it: whole seconds as `31s`, else whole milliseconds as `1500ms`.
+pub(crate) struct Amount(pub(crate) Duration);
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0.as_millis() {
+            ms if ms % 1000 == 0 => write!(f, "{}s", ms / 1000),
+            ms => write!(f, "{ms}ms"),
+        }
+    }
+}

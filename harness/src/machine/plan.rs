@@ -1,0 +1,119 @@
+//! What the machine is asked to do: a history to replay, or a reference run.
+
+use super::{task::Work, trace::Supplied};
+use crate::{
+    Error,
+    delivery::{CopyId, HeldCopy, Queue, Rules},
+    history::Fault,
+    message::Supply,
+    store::{Observation, Process},
+};
+use std::{sync::Arc, time::Duration};
+
+/// What the machine is asked to do.
+pub(crate) struct Plan<'a> {
+    pub(crate) rules: &'static dyn Rules,
+    pub(crate) processes: usize,
+    pub(crate) messages: usize,
+    pub(crate) faults: &'a [Fault],
+    /// Set for a reference run: each of these once, one after the other, whatever comes of it.
+    pub(crate) turns: Option<&'a [Turn]>,
+}
+
+/// One delivery of a reference run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Turn {
+    /// Which message.
+    pub(crate) message: usize,
+    /// The virtual time at which it begins.
+    pub(crate) at: Duration,
+    /// The seed of its randomness.
+    pub(crate) seed: u64,
+}
+
+impl Turn {
+    /// The turn of a message that is supplied as one of its deliveries was.
+    pub(crate) fn supplied(message: usize, supplied: &Supplied) -> Self {
+        Self { message, at: supplied.began, seed: supplied.seed }
+    }
+}
+
+/// The user's side of a replay, with its types forgotten.
+pub(crate) trait Handlers {
+    /// Puts everything durable back.
+    fn reset(&mut self) -> Result<(), Error>;
+
+    /// Calls the handler for one delivery, starting the process if it does not run.
+    fn start(&mut self, call: Call) -> Result<Work, Error>;
+
+    /// The process died: what it held is dropped, what it left open is undone.
+    fn crash(&mut self, process: &Process);
+
+    /// What can be seen now.
+    fn observe(&mut self) -> Result<Observation, Error>;
+
+    /// The replay is over: the processes are dropped.
+    fn finish(&mut self);
+}
+
+/// One call of the handler.
+pub(crate) struct Call {
+    pub(crate) message: usize,
+    pub(crate) process: Process,
+    pub(crate) attempt: u32,
+    pub(crate) copy: CopyId,
+    pub(crate) supply: Arc<Supply>,
+}
+
+/// The queue of a reference run: each turn once, and never again.
+pub(super) struct Once {
+    copies: Vec<HeldCopy>,
+}
+
+impl Once {
+    pub(super) fn new(turns: &[Turn]) -> Self {
+        let held = |turn: &Turn| HeldCopy {
+            message: turn.message,
+            attempts: 0,
+            in_flight: 0,
+            due: Some(Duration::ZERO),
+            settled: false,
+        };
+        Self { copies: turns.iter().map(held).collect() }
+    }
+}
+
+impl Queue for Once {
+    fn publish(&mut self, _messages: usize) {}
+
+    fn duplicate(&mut self, _message: usize, _now: Duration) -> CopyId {
+        unreachable!("a reference run has no faults")
+    }
+
+    fn due(&self, _now: Duration, may: &mut dyn FnMut(&HeldCopy) -> bool) -> Option<CopyId> {
+        self.copies.iter().position(|copy| copy.due.is_some() && may(copy)).map(CopyId)
+    }
+
+    fn hand_out(&mut self, copy: CopyId) -> u32 {
+        let copy = &mut self.copies[copy.0];
+        copy.due = None;
+        copy.attempts += 1;
+        copy.in_flight += 1;
+        copy.attempts
+    }
+
+    fn ended(&mut self, copy: CopyId, _how: crate::delivery::Ending, _now: Duration) -> bool {
+        let copy = &mut self.copies[copy.0];
+        copy.in_flight -= 1;
+        copy.settled = true;
+        true
+    }
+
+    fn next_due(&self, _now: Duration) -> Option<Duration> {
+        None
+    }
+
+    fn copy(&self, copy: CopyId) -> &HeldCopy {
+        &self.copies[copy.0]
+    }
+}

@@ -1,0 +1,98 @@
+//! A task: one delivery in progress, and why it can or cannot run.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Wake, Waker},
+};
+
+use super::{ticket::TaskId, trace::Answer};
+use crate::{
+    delivery::CopyId,
+    history::{Coordinate, DeliveryName},
+    message::Supply,
+    store::Process,
+};
+
+/// A handler at work.
+pub(crate) type Work = Pin<Box<dyn Future<Output = Answer>>>;
+
+/// One delivery in progress.
+pub(super) struct Task {
+    pub(super) delivery: DeliveryName,
+    pub(super) copy: CopyId,
+    pub(super) process: Process,
+    pub(super) work: Option<Work>,
+    pub(super) supply: Arc<Supply>,
+    pub(super) state: State,
+    /// Why it stands though it could run.
+    pub(super) hold: Option<Hold>,
+    /// Since which turn it has been able to run; the smallest waited longest.
+    pub(super) waiting_since: u64,
+    /// Operations registered so far.
+    pub(super) operations: u32,
+    pub(super) woken: Arc<Woken>,
+}
+
+/// How far a delivery has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    /// The handler has not been called.
+    Fresh,
+    /// The handler runs.
+    Running,
+    /// The handler has returned and the broker is about to hear of it.
+    AtAck(Answer),
+    /// Over.
+    Ended,
+}
+
+/// Why a task stands though it could run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hold {
+    pub(super) until: Until,
+    /// In which turn it began: the smallest stands longest.
+    pub(super) since: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Until {
+    /// Nothing else can run.
+    NothingElse,
+    /// This point has acted or its delivery has ended.
+    Point(Coordinate),
+    /// This task has ended or waits for a lock.
+    Task(TaskId),
+}
+
+/// Whether anything but the machine woke a task.
+#[derive(Debug, Default)]
+pub(super) struct Woken(AtomicBool);
+
+impl Woken {
+    pub(super) fn is_set(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+
+    pub(super) fn take(&self) -> bool {
+        self.0.swap(false, Ordering::AcqRel)
+    }
+
+    pub(super) fn waker(self: &Arc<Self>) -> Waker {
+        Waker::from(Arc::clone(self))
+    }
+}
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.store(true, Ordering::Release);
+    }
+}

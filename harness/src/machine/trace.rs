@@ -1,0 +1,212 @@
+//! The record of one replay: what happened, step by step.
+//!
+//! A trace is written by the machine and read by the oracle, the search and the report; nothing else makes one.
+
+use std::time::Duration;
+
+use crate::{
+    history::{Coordinate, DeliveryName, Place},
+    store::{Observation, Process},
+};
+
+/// How much of a replay is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Detail {
+    /// What the search and the oracle need: no words.
+    Facts,
+    /// And the words of every operation and its result.
+    Words,
+    /// And whether each step changed what is observed.
+    Watched,
+}
+
+/// Everything that one replay left behind.
+#[derive(Clone, Debug)]
+pub(crate) struct Replay {
+    /// What happened, in order.
+    pub(crate) events: Vec<Event>,
+    /// The faults that acted, in the order in which they did.
+    pub(crate) acted: Vec<Acted>,
+    /// The faults that did not, with why.
+    pub(crate) unused: Vec<Unused>,
+    /// What became of each message, in publish order.
+    pub(crate) fates: Vec<Fate>,
+    /// What can be seen in the end.
+    pub(crate) observation: Observation,
+    /// How the replay ended.
+    pub(crate) end: End,
+    /// A hash of everything that happened, but not of the faults that made it happen.
+    pub(crate) key: u64,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Event {
+    /// A delivery began.
+    Delivered { delivery: DeliveryName, process: Process, origin: Origin },
+    /// An operation acted, or failed as a fault or a lock made it.
+    Step { at: Coordinate, process: Process, facts: Facts, words: Option<Box<Words>> },
+    /// An operation found a lock taken and waits.
+    Blocked { at: Coordinate, process: Process, words: Option<Box<Words>> },
+    /// A handler returned.
+    Returned { delivery: DeliveryName, process: Process, answer: Answer },
+    /// The broker heard of it, or should have.
+    Settled { delivery: DeliveryName, process: Process, how: Settlement },
+    /// A process died with all that it held; it starts again with its next delivery.
+    Crashed { process: Process, lost: Vec<DeliveryName> },
+    /// The clock moved.
+    Clock { to: Duration },
+}
+
+/// Why a delivery was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Origin {
+    /// The message was published.
+    First,
+    /// The broker holds another copy of it.
+    Copy,
+    /// An earlier delivery was not acknowledged.
+    Redelivery,
+    /// An earlier delivery still runs.
+    Overlap,
+}
+
+/// How a handler answered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Answer {
+    Done,
+    Retry(String),
+    Reject(String),
+    Panicked(String),
+}
+
+/// What the broker made of an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Settlement {
+    /// Acknowledged.
+    Acked,
+    /// Asked to deliver it again.
+    Nacked,
+    /// Put aside as a dead letter.
+    DeadLettered,
+    /// The acknowledgement was lost on its way.
+    AckLost,
+}
+
+/// What a step was, as far as the search and the oracle have to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Facts {
+    /// It could have failed without effect.
+    pub(crate) can_fail: bool,
+    /// It could have taken effect and still returned an error.
+    pub(crate) can_lose_reply: bool,
+    /// It may have changed what is durable.
+    pub(crate) changes: bool,
+    /// It took or released a lock that others see.
+    pub(crate) locks: bool,
+    /// It read a clock, or something that expires.
+    pub(crate) reads_clock: bool,
+    /// The fault that it suffered.
+    pub(crate) suffered: Option<Injected>,
+    /// It waited for a lock as long as its store does, and got the store's own error.
+    pub(crate) gave_up: bool,
+    /// Whether what can be observed changed; only with [`Detail::Watched`].
+    pub(crate) observed_change: bool,
+}
+
+/// A fault that an operation suffers, rather than its process or its delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Injected {
+    Fail,
+    LoseReply,
+}
+
+/// A step in words.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Words {
+    /// The operation: SQL with its parameters, `get seen:m0`, a label.
+    pub(crate) what: String,
+    /// What came of it: `0`, `1 row`, an error.
+    pub(crate) result: String,
+    /// What it read, by table or key.
+    pub(crate) reads: Vec<String>,
+    /// What it wrote, by table or key.
+    pub(crate) writes: Vec<String>,
+}
+
+/// A fault that acted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Acted {
+    /// Its place among the history's faults.
+    pub(crate) fault: usize,
+    /// How many events came before it.
+    pub(crate) position: usize,
+}
+
+/// A fault that did not act.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Unused {
+    /// Its place among the history's faults.
+    pub(crate) fault: usize,
+    /// Why: its coordinate was never reached, or what stands there cannot suffer it.
+    pub(crate) why: &'static str,
+}
+
+/// What became of a message.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Fate {
+    /// How many events came before its first delivery, if there was one.
+    pub(crate) first_delivered: Option<usize>,
+    /// How many events came before the end of its first delivery that returned done.
+    pub(crate) handled: Option<usize>,
+    /// It was put aside as a dead letter and never handled.
+    pub(crate) dead_lettered: bool,
+    /// What each of its deliveries was supplied with.
+    pub(crate) supplied: Vec<Supplied>,
+}
+
+/// What a delivery was supplied with, that its handler may have used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Supplied {
+    /// The virtual time at which it began.
+    pub(crate) began: Duration,
+    /// The seed of its randomness.
+    pub(crate) seed: u64,
+    /// Whether it read a clock, or something that expires.
+    pub(crate) read_clock: bool,
+    /// Whether it drew randomness.
+    pub(crate) drew: bool,
+}
+
+/// How a replay ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum End {
+    /// The queue drained.
+    Drained,
+    /// These messages were not handled, and never will be.
+    Stuck(Vec<usize>),
+    /// It could not be judged, for this reason.
+    Inconclusive(String),
+}
+
+impl Event {
+    /// The delivery whose step this is, if it is one's.
+    pub(crate) fn delivery(&self) -> Option<DeliveryName> {
+        match self {
+            Event::Delivered { delivery, .. } | Event::Returned { delivery, .. } | Event::Settled { delivery, .. } => {
+                Some(*delivery)
+            }
+            Event::Step { at, .. } | Event::Blocked { at, .. } => Some(at.delivery),
+            Event::Crashed { .. } | Event::Clock { .. } => None,
+        }
+    }
+
+    /// The point that was passed with this event, if one was.
+    pub(crate) fn point(&self) -> Option<Coordinate> {
+        match self {
+            Event::Step { at, .. } => Some(*at),
+            Event::Settled { delivery, .. } => Some(Coordinate { delivery: *delivery, place: Place::Ack }),
+            _ => None,
+        }
+    }
+}

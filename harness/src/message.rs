@@ -1,0 +1,147 @@
+//! What is delivered: a message, and one delivery of it.
+//!
+//! Where messages come from lives in `messages`.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::machine::Clock;
+
+/// What a producer sent, once: one intent, written `m0` by its place.
+///
+/// Exactly-once is counted by that place. `id` is only what the producer calls the message: two messages may share one
+/// (another tenant, an id used again).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message<P> {
+    /// What its producer calls it.
+    pub id: String,
+    /// The key within which publish order matters, if there is one.
+    pub ordering_key: Option<String>,
+    /// What it carries.
+    pub payload: P,
+}
+
+impl<P> Message<P> {
+    /// A message with this id and no ordering key.
+    pub fn new(id: impl Into<String>, payload: P) -> Self {
+        Self { id: id.into(), ordering_key: None, payload }
+    }
+
+    /// The same message with an ordering key.
+    #[must_use]
+    pub fn ordered_by(self, key: impl Into<String>) -> Self {
+        Self { ordering_key: Some(key.into()), ..self }
+    }
+}
+
+/// One attempt to hand a message to a handler.
+pub struct Delivery<P> {
+    message: Arc<Message<P>>,
+    attempt: u32,
+    copy: usize,
+    broker_id: OnceLock<String>,
+    supply: Arc<Supply>,
+}
+
+impl<P> Delivery<P> {
+    pub(crate) fn new(message: Arc<Message<P>>, attempt: u32, copy: usize, supply: Arc<Supply>) -> Self {
+        Self { message, attempt, copy, broker_id: OnceLock::new(), supply }
+    }
+
+    /// What its producer calls the message.
+    pub fn id(&self) -> &str {
+        &self.message.id
+    }
+
+    /// The key within which publish order matters, if there is one.
+    pub fn ordering_key(&self) -> Option<&str> {
+        self.message.ordering_key.as_deref()
+    }
+
+    /// What the message carries.
+    pub fn payload(&self) -> &P {
+        &self.message.payload
+    }
+
+    /// How often the broker has handed out this copy of the message, this time included: 1 for the first.
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// What the broker says (`redelivered`, DUP). It may be true of a message that was never processed, and is false for
+    /// a producer's second copy.
+    pub fn redelivered(&self) -> bool {
+        self.attempt > 1
+    }
+
+    /// The broker's own id of this copy: another copy of the same message has another. Never an idempotency key.
+    pub fn broker_id(&self) -> &str {
+        self.broker_id.get_or_init(|| format!("broker-{}", self.copy))
+    }
+
+    /// The virtual time, from the start of the history, in whole milliseconds. What a handler would ask the wall clock for.
+    pub fn now(&self) -> Duration {
+        self.supply.clock.read()
+    }
+
+    /// A random number, drawn anew at each call and in each delivery, and the same in each replay of a history.
+    pub fn random(&self) -> u64 {
+        self.supply.draw()
+    }
+}
+
+impl<P> Clone for Delivery<P> {
+    fn clone(&self) -> Self {
+        Self {
+            message: Arc::clone(&self.message),
+            attempt: self.attempt,
+            copy: self.copy,
+            broker_id: self.broker_id.clone(),
+            supply: Arc::clone(&self.supply),
+        }
+    }
+}
+
+impl<P: fmt::Debug> fmt::Debug for Delivery<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Delivery")
+            .field("message", &self.message)
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a delivery is supplied with instead of a wall clock and ambient randomness.
+#[derive(Debug)]
+pub(crate) struct Supply {
+    clock: Arc<Clock>,
+    random: AtomicU64,
+    drew: AtomicBool,
+}
+
+impl Supply {
+    pub(crate) fn new(clock: Arc<Clock>, seed: u64) -> Self {
+        Self { clock, random: AtomicU64::new(seed), drew: AtomicBool::new(false) }
+    }
+
+    /// Whether randomness was drawn.
+    pub(crate) fn drew(&self) -> bool {
+        self.drew.load(Ordering::Relaxed)
+    }
+
+    /// SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
+    fn draw(&self) -> u64 {
+        self.drew.store(true, Ordering::Relaxed);
+        let step = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut z = self.random.fetch_add(step, Ordering::Relaxed).wrapping_add(step);
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}

@@ -1,0 +1,72 @@
+//! What the outside can see at the end, as a value that is compared and printed.
+
+use std::fmt;
+
+/// What the outside can see of all stores: named values and named sets of rows.
+///
+/// Rows are compared as a multiset unless their query orders them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Observation {
+    parts: Vec<(String, Seen)>,
+}
+
+/// One thing that is seen.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Seen {
+    /// A single value, printed.
+    Value(String),
+    /// The rows of a query.
+    Rows(Rows),
+}
+
+/// Rows of one query, each cell printed. Sorted when made, unless the query orders them.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Rows {
+    pub(crate) columns: Vec<String>,
+    pub(crate) rows: Vec<Vec<String>>,
+}
+
+impl Observation {
+    /// Adds a value under a name. Values under one name are kept in the order in which they are set.
+    pub fn set(&mut self, name: &str, value: impl fmt::Debug) {
+        self.parts.push((name.to_owned(), Seen::Value(format!("{value:?}"))));
+    }
+
+    /// Adds rows of printed cells. `ordered` says that their order means something.
+    pub fn rows(&mut self, name: &str, columns: Vec<String>, mut rows: Vec<Vec<String>>, ordered: bool) {
+        if !ordered {
+            rows.sort_unstable();
+        }
+        self.parts.push((name.to_owned(), Seen::Rows(Rows { columns, rows })));
+    }
+
+    /// Whether nothing was observed at all.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    /// What was seen, in the order in which the stores said it.
+    pub(crate) fn parts(&self) -> &[(String, Seen)] {
+        &self.parts
+    }
+
+    /// The same with every cell and value passed through `change`, rows sorted anew where they were sorted before.
+    pub(crate) fn map_text(&self, change: impl Fn(&str) -> String) -> Self {
+        let parts = self.parts.iter().map(|(name, seen)| {
+            let seen = match seen {
+                Seen::Value(value) => Seen::Value(change(value)),
+                Seen::Rows(Rows { columns, rows }) => {
+                    let was_sorted = rows.is_sorted();
+                    let mut rows: Vec<Vec<String>> =
+                        rows.iter().map(|row| row.iter().map(|cell| change(cell)).collect()).collect();
+                    if was_sorted {
+                        rows.sort_unstable();
+                    }
+                    Seen::Rows(Rows { columns: columns.clone(), rows })
+                }
+            };
+            (name.clone(), seen)
+        });
+        Self { parts: parts.collect() }
+    }
+}
