@@ -2,17 +2,27 @@
 //!
 //! Users name the facade package `redeliver`, which re-exports what they need from here.
 
+mod contract;
 mod delivery;
 mod error;
 pub mod history;
 mod machine;
 mod message;
+mod messages;
+mod oracle;
 mod outcome;
 mod store;
+mod subject;
+mod verdict;
+mod world;
 
+pub use contract::Contract;
 pub use delivery::{DeliveryModel, UnknownModel};
 pub use error::Error;
 pub use history::History;
 pub use message::{Delivery, Message};
+pub use messages::Messages;
+pub use oracle::Anomaly;
 pub use outcome::{IntoOutcome, Outcome};
 pub use store::{Observation, Process, Store};
+pub use verdict::{Counterexample, Inconclusive, Searched, Verdict};

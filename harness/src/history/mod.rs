@@ -26,7 +26,7 @@ pub struct History {
 }
 
 /// One message of a history: what its producer called it and how to make its payload again.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Published {
     /// What its producer calls it, where that is not its own name (`m0`) or what the generator said.
     pub id: Option<String>,
@@ -37,7 +37,7 @@ pub struct Published {
 }
 
 /// How a payload is made again: users' payloads can be printed, not parsed.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Payload {
     /// Drawn from the check's own generator with this seed.
     Generated {

@@ -4,10 +4,19 @@
 //! order of the design and the faults of the history say so. It knows nothing of what is right or wrong (`oracle`) nor of
 //! which histories to try (`search`).
 
+mod act;
+mod faults;
 mod operation;
 mod plan;
+pub(crate) mod quiet;
+mod replay;
+mod schedule;
 mod task;
 mod ticket;
-mod trace;
+pub(crate) mod trace;
 
-pub(crate) use ticket::Clock;
+pub(crate) use operation::{Act, Operation, Turn as OperationTurn, operate};
+pub(crate) use plan::{Call, Handlers, Plan, Turn};
+pub(crate) use replay::Machine;
+pub(crate) use task::Work;
+pub(crate) use ticket::{Clock, Ticket, lives, release_locks};

@@ -57,15 +57,10 @@ pub(crate) struct Entry {
     pub(crate) task: TaskId,
     /// Its number among the operations of its delivery, from 1.
     pub(crate) number: u32,
-    /// Since when and until when it waits for a lock, if it does.
-    pub(crate) blocked: Option<Blocked>,
-}
-
-/// A wait for a lock.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Blocked {
-    /// After this virtual time the store gives up.
-    pub(crate) until: Duration,
+    /// It waits for a lock.
+    pub(crate) blocked: bool,
+    /// When its store gives up, if it has found a lock taken.
+    pub(crate) patience_ends: Option<Duration>,
 }
 
 /// What an operation may do now.
@@ -164,26 +159,30 @@ impl Desk {
 
     /// The first ticket of this task that waits for nothing but its turn.
     pub(crate) fn first_ready(&self, task: TaskId) -> Option<Entry> {
-        self.tickets.borrow().iter().find(|entry| entry.task == task && entry.blocked.is_none()).copied()
-    }
-
-    /// The first ticket of this task, whatever it waits for.
-    pub(crate) fn any_of(&self, task: TaskId) -> Option<Entry> {
-        self.tickets.borrow().iter().find(|entry| entry.task == task).copied()
+        self.tickets.borrow().iter().find(|entry| entry.task == task && !entry.blocked).copied()
     }
 
     /// The ticket that has waited longest for a lock, and until when it does.
     pub(crate) fn first_deadline(&self) -> Option<(Entry, Duration)> {
         let tickets = self.tickets.borrow();
-        let blocked = tickets.iter().filter_map(|entry| Some((*entry, entry.blocked?.until)));
+        let blocked = tickets.iter().filter_map(|entry| entry.blocked.then_some((*entry, entry.patience_ends?)));
         blocked.min_by_key(|(entry, until)| (*until, entry.id.0))
     }
 
-    pub(crate) fn block(&self, ticket: TicketId, until: Duration) {
+    /// Lets a ticket wait for a lock. Whether it does so for the first time: one that is refused again keeps its deadline.
+    pub(crate) fn block(&self, ticket: TicketId, until: Duration) -> bool {
+        let mut tickets = self.tickets.borrow_mut();
+        let Some(entry) = tickets.iter_mut().find(|entry| entry.id == ticket) else { return false };
+        let first = entry.patience_ends.is_none();
+        entry.patience_ends.get_or_insert(until);
+        entry.blocked = true;
+        first
+    }
+
+    /// Lets one ticket try for the last time.
+    pub(crate) fn unblock(&self, ticket: TicketId) {
         if let Some(entry) = self.tickets.borrow_mut().iter_mut().find(|entry| entry.id == ticket) {
-            // A ticket that is refused again keeps the deadline that it had.
-            let until = entry.blocked.map_or(until, |blocked| blocked.until);
-            entry.blocked = Some(Blocked { until });
+            entry.blocked = false;
         }
     }
 
@@ -195,7 +194,7 @@ impl Desk {
     /// Lets every ticket that waits for a lock try again.
     pub(crate) fn unblock_all(&self, mut woken: impl FnMut(TaskId)) {
         for entry in self.tickets.borrow_mut().iter_mut() {
-            if entry.blocked.take().is_some() {
+            if std::mem::take(&mut entry.blocked) {
                 woken(entry.task);
             }
         }
@@ -225,7 +224,7 @@ impl Desk {
         let task = self.polled.get()?;
         let id = TicketId(self.next.get());
         self.next.set(id.0 + 1);
-        self.tickets.borrow_mut().push(Entry { id, task, number: 0, blocked: None });
+        self.tickets.borrow_mut().push(Entry { id, task, number: 0, blocked: false, patience_ends: None });
         Some(id)
     }
 

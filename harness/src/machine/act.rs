@@ -1,0 +1,213 @@
+//! What each thing does: a delivery begins, a task takes its turn, an operation acts, the broker hears of it.
+
+use std::{
+    panic::{self, AssertUnwindSafe},
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use super::{
+    plan::Call,
+    replay::Run,
+    task::{State, Task, Until, Woken},
+    ticket::{Entry, Grant, Report, TaskId},
+    trace::{Answer, Detail, Event, Origin, Settlement, Supplied},
+};
+use crate::{
+    Error,
+    delivery::{CopyId, Ending},
+    history::{DeliveryName, Fault},
+    message::Supply,
+};
+
+impl Run<'_> {
+    /// Hands a copy to a process. The task that handles it.
+    pub(super) fn deliver(&mut self, copy: CopyId, origin: Origin, process: usize) -> Result<TaskId, Error> {
+        let message = self.queue.copy(copy).message;
+        let attempt = self.queue.hand_out(copy);
+        self.numbers[message] += 1;
+        self.homes[message] = process;
+        let delivery = DeliveryName::new(message, self.numbers[message]);
+        let supplied = self.supply(delivery, copy);
+        let fate = &mut self.fates[message];
+        fate.first_delivered.get_or_insert(self.events.len());
+        fate.supplied.push(supplied);
+        let process = self.desk.process(process);
+        self.events.push(Event::Delivered { delivery, process: process.clone(), origin });
+        let supply = Arc::new(Supply::new(Arc::clone(self.desk.clock()), supplied.seed));
+        let call = Call { message, process: process.clone(), attempt, copy, supply: Arc::clone(&supply) };
+        let work = self.handlers.start(call)?;
+        self.tasks.push(Task {
+            delivery,
+            copy,
+            process,
+            work: Some(work),
+            supply,
+            state: State::Fresh,
+            hold: None,
+            waiting_since: self.turn,
+            operations: 0,
+            woken: Arc::new(Woken::default()),
+        });
+        Ok(self.tasks.len() - 1)
+    }
+
+    /// The time and the randomness of a delivery: its own, or what a reference run says.
+    fn supply(&mut self, delivery: DeliveryName, copy: CopyId) -> Supplied {
+        if let Some(turn) = self.plan.turns.map(|turns| turns[copy.0]) {
+            self.desk.clock().set(turn.at);
+            return Supplied { began: turn.at, seed: turn.seed, ..Supplied::default() };
+        }
+        let seed = (delivery.message as u64) << 32 | u64::from(delivery.number);
+        Supplied { began: self.desk.clock().now(), seed, ..Supplied::default() }
+    }
+
+    /// One turn of a task: a poll that it was woken for, an operation, or its acknowledgement; or a fault instead.
+    pub(super) fn take_turn(&mut self, task: TaskId) -> Result<(), Error> {
+        self.steps += 1;
+        let answer = match &self.tasks[task].state {
+            State::Fresh => {
+                self.tasks[task].state = State::Running;
+                return self.poll(task, None);
+            }
+            State::AtAck(answer) => answer.clone(),
+            State::Running if self.tasks[task].woken.take() => return self.poll(task, None),
+            State::Running => return self.operation(task),
+            State::Ended => unreachable!("a task that has ended is never chosen"),
+        };
+        let at = self.tasks[task].delivery.ack();
+        if let Some((index, fault)) = self.fault_at(at) {
+            return self.strike(task, at, index, fault, None);
+        }
+        self.settle(task, &answer, true);
+        Ok(())
+    }
+
+    fn operation(&mut self, task: TaskId) -> Result<(), Error> {
+        let entry = self.desk.first_ready(task).expect("a running task is chosen for a ticket that is ready");
+        let at = self.tasks[task].delivery.operation(entry.number);
+        let give_up = self.gives_up.take_if(|waited| *waited == task).is_some();
+        if !give_up && let Some((index, fault)) = self.fault_at(at) {
+            return self.strike(task, at, index, fault, Some(entry));
+        }
+        self.poll(task, Some((entry, Grant { fault: None, give_up })))
+    }
+
+    /// The first fault of the history that is to act at this point and has not.
+    fn fault_at(&self, at: crate::history::Coordinate) -> Option<(usize, Fault)> {
+        let found = self.waiting_faults().find(|(_, fault)| fault.coordinate() == Some(at));
+        found.map(|(index, fault)| (index, fault.clone()))
+    }
+
+    /// Polls a task, with a ticket granted or for whatever woke it.
+    pub(super) fn poll(&mut self, at: TaskId, granted: Option<(Entry, Grant)>) -> Result<(), Error> {
+        if let Some((entry, grant)) = granted {
+            self.desk.grant(entry.id, grant);
+        }
+        let task = &mut self.tasks[at];
+        let work = task.work.as_mut().expect("a task that runs has its work");
+        let waker = task.woken.waker();
+        self.desk.set_polled(Some(at));
+        let polled = panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut Context::from_waker(&waker))));
+        self.desk.set_polled(None);
+        self.desk.number(at, &mut self.tasks[at].operations);
+        let report = self.desk.take_report();
+        if let Some((entry, _)) = granted {
+            self.record(at, entry, report)?;
+        }
+        self.note_supply(at);
+        if self.desk.take_released() {
+            let turn = self.turn;
+            let tasks = &mut self.tasks;
+            self.desk.unblock_all(|task| tasks[task].waiting_since = turn);
+        }
+        match polled {
+            Ok(Poll::Pending) => {}
+            Ok(Poll::Ready(answer)) => self.returned(at, answer),
+            Err(panic) => self.returned(at, Self::panicked(panic)),
+        }
+        Ok(())
+    }
+
+    /// Writes down what an operation did with its turn.
+    fn record(&mut self, task: TaskId, entry: Entry, report: Option<Report>) -> Result<(), Error> {
+        let point = self.tasks[task].delivery.operation(entry.number);
+        let process = self.tasks[task].process.clone();
+        match report {
+            Some(Report::Acted(mut facts, words)) => {
+                if self.detail == Detail::Watched && facts.changes {
+                    facts.observed_change = self.observed_change()?;
+                }
+                if facts.reads_clock {
+                    self.desk.clock().read();
+                }
+                self.events.push(Event::Step { at: point, process, facts, words });
+                self.lift_holds(|until| until == Until::Point(point));
+            }
+            Some(Report::Blocked(patience, words)) => {
+                let first = self.desk.block(entry.id, self.desk.clock().now() + patience);
+                if first {
+                    self.events.push(Event::Blocked { at: point, process, words });
+                }
+                self.lift_holds(|until| until == Until::Task(task));
+            }
+            // The handler was polled and did not poll the operation (a `select!` that went another way).
+            None => {}
+        }
+        Ok(())
+    }
+
+    fn observed_change(&mut self) -> Result<bool, Error> {
+        let now = self.handlers.observe()?;
+        let changed = self.seen_before.as_ref() != Some(&now);
+        self.seen_before = Some(now);
+        Ok(changed)
+    }
+
+    /// Remembers whether the handler used the clock or the randomness that it was given.
+    fn note_supply(&mut self, task: TaskId) {
+        let delivery = self.tasks[task].delivery;
+        let drew = self.tasks[task].supply.drew();
+        let read = self.desk.clock().take_read();
+        let supplied = self.supplied(delivery);
+        supplied.drew |= drew;
+        supplied.read_clock |= read;
+    }
+
+    fn returned(&mut self, task: TaskId, answer: Answer) {
+        let Task { delivery, process, .. } = &self.tasks[task];
+        let (delivery, process) = (*delivery, process.clone());
+        self.drop_work(task);
+        self.events.push(Event::Returned { delivery, process, answer: answer.clone() });
+        match answer {
+            Answer::Done => {
+                if self.fates[delivery.message].handled.is_none() {
+                    self.fates[delivery.message].handled = Some(self.events.len());
+                    self.hold_copies(delivery.message);
+                }
+                self.tasks[task].state = State::AtAck(Answer::Done);
+            }
+            Answer::Reject(_) => self.tasks[task].state = State::AtAck(answer),
+            // The broker hears of it at once: a crash here would come to the same redelivery.
+            Answer::Retry(_) | Answer::Panicked(_) => self.settle(task, &answer, true),
+        }
+    }
+
+    /// The broker hears how a delivery ended, unless its acknowledgement is lost on the way.
+    pub(super) fn settle(&mut self, task: TaskId, answer: &Answer, heard: bool) {
+        let Task { delivery, process, copy, .. } = &self.tasks[task];
+        let (delivery, process, copy) = (*delivery, process.clone(), *copy);
+        let (how, ending) = match answer {
+            _ if !heard => (Settlement::AckLost, Ending::Silent),
+            Answer::Done => (Settlement::Acked, Ending::Acked),
+            Answer::Reject(_) => (Settlement::DeadLettered, Ending::Rejected),
+            Answer::Retry(_) | Answer::Panicked(_) => (Settlement::Nacked, Ending::Retried),
+        };
+        self.queue.ended(copy, ending, self.desk.clock().now());
+        if how == Settlement::DeadLettered && self.fates[delivery.message].handled.is_none() {
+            self.fates[delivery.message].dead_lettered = true;
+        }
+        self.events.push(Event::Settled { delivery, process, how });
+        self.ended(task);
+    }
+}

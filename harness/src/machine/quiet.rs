@@ -1,0 +1,58 @@
+//! Panics of handlers, without a flood on standard error.
+//!
+//! A handler that panics fails its delivery, and the trace says with what. The default hook would print each of the
+//! thousands of panics that a search provokes, so while a replay goes on this thread's panics are not printed. Other
+//! threads keep the hook that was there.
+
+use std::{
+    any::Any,
+    cell::{Cell, RefCell},
+    panic,
+    sync::Once,
+};
+
+thread_local! {
+    static QUIET: Cell<u32> = const { Cell::new(0) };
+    static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+static HOOK: Once = Once::new();
+
+/// While it lives, panics on this thread are not printed.
+pub(crate) struct Quiet(());
+
+/// Silences this thread's panics until the guard is dropped.
+pub(crate) fn begin() -> Quiet {
+    HOOK.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if QUIET.get() == 0 {
+                before(info);
+            } else {
+                let place = info.location().map(|at| format!("{}:{}", at.file(), at.line()));
+                PLACE.set(place);
+            }
+        }));
+    });
+    QUIET.set(QUIET.get() + 1);
+    Quiet(())
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        QUIET.set(QUIET.get() - 1);
+    }
+}
+
+/// What a panic said, and where.
+pub(crate) fn message(payload: &(dyn Any + Send)) -> String {
+    let said = payload
+        .downcast_ref::<&str>()
+        .map(|said| (*said).to_owned())
+        .or_else(|| payload.downcast_ref::<String>().cloned())
+        .unwrap_or_else(|| "something that is no text".to_owned());
+    match PLACE.take() {
+        Some(place) => format!("{said}, at {place}"),
+        None => said,
+    }
+}

@@ -1,0 +1,261 @@
+//! One replay: the machine's state, and how it begins and ends.
+//!
+//! In which order things happen is `schedule`; what each thing does is `act`; what faults do is `faults`.
+
+use std::{panic, rc::Rc, time::Duration};
+
+use rustc_hash::FxHasher;
+use std::hash::{Hash, Hasher};
+
+use super::{
+    plan::{Handlers, Once, Plan},
+    quiet,
+    task::{State, Task, Until},
+    ticket::{Desk, TaskId},
+    trace::{Acted, Answer, Detail, End, Event, Fate, Replay, Supplied, Unused},
+};
+use crate::{
+    Error,
+    delivery::Queue,
+    history::{DeliveryName, Fault},
+    store::Observation,
+};
+
+/// A replay that takes more steps than this is given up: a handler that never ends.
+const MOST_STEPS: u32 = 10_000;
+
+/// The machine: what outlives one replay.
+pub(crate) struct Machine {
+    pub(super) desk: Rc<Desk>,
+}
+
+/// The state of one replay.
+pub(super) struct Run<'a> {
+    pub(super) desk: &'a Desk,
+    pub(super) plan: &'a Plan<'a>,
+    pub(super) handlers: &'a mut dyn Handlers,
+    pub(super) detail: Detail,
+    pub(super) queue: Box<dyn Queue>,
+    pub(super) tasks: Vec<Task>,
+    /// The task that took the last step.
+    pub(super) last: Option<TaskId>,
+    /// Counts turns; the order of waiting and standing.
+    pub(super) turn: u64,
+    /// For each fault, how it stands.
+    pub(super) faults: Vec<FaultState>,
+    /// The virtual time at which the last fault acted.
+    pub(super) last_fault: Duration,
+    /// Deferrals hold nothing back any more, since what they wait for never comes.
+    pub(super) deferrals_over: bool,
+    /// The task whose lock wait is over.
+    pub(super) gives_up: Option<TaskId>,
+    pub(super) steps: u32,
+    pub(super) events: Vec<Event>,
+    pub(super) acted: Vec<Acted>,
+    pub(super) fates: Vec<Fate>,
+    /// How many deliveries of each message began.
+    pub(super) numbers: Vec<u32>,
+    /// The process that had each message last.
+    pub(super) homes: Vec<usize>,
+    pub(super) seen_before: Option<Observation>,
+}
+
+/// How a fault stands in a replay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum FaultState {
+    /// Its coordinate was not reached.
+    Waiting,
+    /// It acted.
+    Acted,
+    /// Its coordinate was reached, and it could not act there.
+    Refused(&'static str),
+}
+
+impl Machine {
+    /// Uses this thread's machine: one is made for a thread and used for all of its replays.
+    pub(crate) fn on_this_thread<T>(with: impl FnOnce(&Machine) -> T) -> T {
+        thread_local!(static MACHINE: Machine = Machine { desk: Desk::new() });
+        MACHINE.with(with)
+    }
+
+    /// Replays a history, or makes a reference run.
+    ///
+    /// # Errors
+    /// What a store met while it was reset, opened or observed.
+    pub(crate) fn replay(&self, plan: &Plan<'_>, handlers: &mut dyn Handlers, detail: Detail) -> Result<Replay, Error> {
+        let _desk = self.desk.enter();
+        let _quiet = quiet::begin();
+        self.desk.begin(plan.processes, detail);
+        handlers.reset()?;
+        let mut run = Run::new(&self.desk, plan, handlers, detail);
+        let ended = run.start().and_then(|()| run.to_the_end());
+        let replay = ended.and_then(|end| run.finish(end));
+        // Whatever is left is dropped by dead processes: nothing that it does in dropping reaches a store.
+        run.drop_everything();
+        replay
+    }
+}
+
+impl<'a> Run<'a> {
+    fn new(desk: &'a Desk, plan: &'a Plan<'a>, handlers: &'a mut dyn Handlers, detail: Detail) -> Self {
+        let mut queue: Box<dyn Queue> = match plan.turns {
+            Some(turns) => Box::new(Once::new(turns)),
+            None => plan.rules.queue(),
+        };
+        queue.publish(plan.messages);
+        Self {
+            desk,
+            plan,
+            handlers,
+            detail,
+            queue,
+            tasks: Vec::new(),
+            last: None,
+            turn: 0,
+            faults: vec![FaultState::Waiting; plan.faults.len()],
+            last_fault: Duration::ZERO,
+            deferrals_over: false,
+            gives_up: None,
+            steps: 0,
+            events: Vec::new(),
+            acted: Vec::new(),
+            fates: vec![Fate::default(); plan.messages],
+            numbers: vec![0; plan.messages],
+            homes: vec![0; plan.messages],
+            seen_before: None,
+        }
+    }
+
+    fn start(&mut self) -> Result<(), Error> {
+        if self.detail == Detail::Watched {
+            self.seen_before = Some(self.handlers.observe()?);
+        }
+        Ok(())
+    }
+
+    fn to_the_end(&mut self) -> Result<End, Error> {
+        while self.move_on()? {
+            self.turn += 1;
+            if self.steps > MOST_STEPS {
+                return Ok(End::Inconclusive(self.never_ends()));
+            }
+        }
+        Ok(self.how_it_ended())
+    }
+
+    fn never_ends(&self) -> String {
+        let who = self.last.map(|task| self.tasks[task].delivery.to_string()).unwrap_or_default();
+        format!(
+            "{who} made {MOST_STEPS} steps without an end: a loop that waits for what only another delivery can do?"
+        )
+    }
+
+    fn how_it_ended(&self) -> End {
+        if let Some(task) = self.tasks.iter().find(|task| task.state != State::Ended) {
+            return End::Inconclusive(format!(
+                "{} waits for something that the harness does not run: put real I/O behind `step`, and let nothing wait \
+                 for another thread",
+                task.delivery
+            ));
+        }
+        let stuck: Vec<usize> = (0..self.fates.len())
+            .filter(|message| self.fates[*message].handled.is_none() && !self.fates[*message].dead_lettered)
+            .collect();
+        if stuck.is_empty() { End::Drained } else { End::Stuck(stuck) }
+    }
+
+    fn finish(&mut self, end: End) -> Result<Replay, Error> {
+        let observation = self.handlers.observe()?;
+        let mut hasher = FxHasher::default();
+        self.events.hash(&mut hasher);
+        let unused = self.unused();
+        Ok(Replay {
+            events: std::mem::take(&mut self.events),
+            acted: std::mem::take(&mut self.acted),
+            unused,
+            fates: std::mem::take(&mut self.fates),
+            observation,
+            end,
+            key: hasher.finish(),
+        })
+    }
+
+    fn unused(&self) -> Vec<Unused> {
+        let why = |state: &FaultState| match state {
+            FaultState::Acted => None,
+            FaultState::Waiting => Some("nothing reached the place that it names"),
+            FaultState::Refused(why) => Some(*why),
+        };
+        let states = self.faults.iter().enumerate();
+        states.filter_map(|(fault, state)| Some(Unused { fault, why: why(state)? })).collect()
+    }
+
+    fn drop_everything(&mut self) {
+        for process in 0..self.plan.processes {
+            self.desk.kill(process);
+        }
+        for task in 0..self.tasks.len() {
+            self.drop_work(task);
+        }
+        let handlers = &mut *self.handlers;
+        // A panic of a drop guard is swallowed, as a process that dies swallows it.
+        let _ = panic::catch_unwind(panic::AssertUnwindSafe(|| handlers.finish()));
+    }
+
+    /// Drops what is left of a handler. A panic of a drop guard is swallowed.
+    pub(super) fn drop_work(&mut self, task: TaskId) {
+        let work = self.tasks[task].work.take();
+        let _ = panic::catch_unwind(panic::AssertUnwindSafe(|| drop(work)));
+        self.desk.forget(task);
+    }
+
+    /// Marks a fault as having acted here and now.
+    pub(super) fn acts(&mut self, fault: usize) {
+        self.faults[fault] = FaultState::Acted;
+        self.acted.push(Acted { fault, position: self.events.len() });
+        self.last_fault = self.desk.clock().now();
+    }
+
+    pub(super) fn refuse(&mut self, fault: usize, why: &'static str) {
+        self.faults[fault] = FaultState::Refused(why);
+    }
+
+    /// The faults that have not acted yet.
+    pub(super) fn waiting_faults(&self) -> impl Iterator<Item = (usize, &'a Fault)> + '_ {
+        let states = self.faults.iter().zip(self.plan.faults).enumerate();
+        states.filter(|(_, (state, _))| **state == FaultState::Waiting).map(|(at, (_, fault))| (at, fault))
+    }
+
+    /// What a delivery was supplied with.
+    pub(super) fn supplied(&mut self, delivery: DeliveryName) -> &mut Supplied {
+        &mut self.fates[delivery.message].supplied[delivery.number as usize - 1]
+    }
+
+    /// A delivery is over: whoever stood for it may go on.
+    pub(super) fn ended(&mut self, task: TaskId) {
+        self.drop_work(task);
+        self.tasks[task].state = State::Ended;
+        let delivery = self.tasks[task].delivery;
+        self.lift_holds(|until| match until {
+            Until::Task(other) => other == task,
+            Until::Point(point) => point.delivery == delivery,
+            Until::NothingElse => false,
+        });
+    }
+
+    /// Lets go on who stands for something that has come.
+    pub(super) fn lift_holds(&mut self, mut came: impl FnMut(Until) -> bool) {
+        let turn = self.turn;
+        for task in &mut self.tasks {
+            if task.hold.is_some_and(|hold| came(hold.until)) {
+                task.hold = None;
+                task.waiting_since = turn;
+            }
+        }
+    }
+
+    /// The answer of a handler that panicked, or how it answered.
+    pub(super) fn panicked(payload: Box<dyn std::any::Any + Send>) -> Answer {
+        Answer::Panicked(quiet::message(payload.as_ref()))
+    }
+}

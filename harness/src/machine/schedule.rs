@@ -1,0 +1,146 @@
+//! The scheduling order: who goes next.
+//!
+//! In this order: the task that ran last if it can run, else the runnable one that waited longest; a delivery that is due;
+//! the task that was paused longest ago; the next deadline of the clock. When nothing of that is left, first those who stand
+//! `until` something that never came go on, then what was deferred past a message that is never handled.
+
+use super::{
+    replay::Run,
+    task::{State, Until},
+    ticket::TaskId,
+    trace::{Event, Origin},
+};
+use crate::{
+    Error,
+    delivery::{CopyId, HeldCopy},
+    history::{Deferred, Fault},
+};
+
+impl Run<'_> {
+    /// Does the next thing. Whether there was one.
+    pub(super) fn move_on(&mut self) -> Result<bool, Error> {
+        if let Some(task) = self.choose() {
+            self.last = Some(task);
+            self.take_turn(task)?;
+            return Ok(true);
+        }
+        if let Some(copy) = self.due_copy() {
+            self.deliver_due(copy)?;
+            return Ok(true);
+        }
+        Ok(self.resume(|until| until == Until::NothingElse)
+            || self.next_deadline()
+            || self.resume(|_| true)
+            || self.give_up_deferrals())
+    }
+
+    fn choose(&self) -> Option<TaskId> {
+        if let Some(last) = self.last.filter(|last| self.can_run(*last)) {
+            return Some(last);
+        }
+        (0..self.tasks.len()).filter(|task| self.can_run(*task)).min_by_key(|task| self.tasks[*task].waiting_since)
+    }
+
+    fn can_run(&self, at: TaskId) -> bool {
+        let task = &self.tasks[at];
+        task.hold.is_none()
+            && match task.state {
+                State::Fresh | State::AtAck(_) => true,
+                State::Running => task.woken.is_set() || self.desk.first_ready(at).is_some(),
+                State::Ended => false,
+            }
+    }
+
+    /// The copy that the broker hands out next, if any is due and not deferred.
+    fn due_copy(&mut self) -> Option<CopyId> {
+        let mut held_back = Vec::new();
+        let now = self.desk.clock().now();
+        let copy = self.queue.due(now, &mut |copy| match self.deferral(copy) {
+            Some(fault) => {
+                held_back.push(fault);
+                false
+            }
+            None => true,
+        });
+        for fault in held_back {
+            if self.faults[fault] == super::replay::FaultState::Waiting {
+                self.acts(fault);
+            }
+        }
+        copy
+    }
+
+    /// The deferral that holds this copy back now, if one does.
+    fn deferral(&self, copy: &HeldCopy) -> Option<usize> {
+        if self.deferrals_over {
+            return None;
+        }
+        let next = self.numbers[copy.message] + 1;
+        self.plan.faults.iter().position(|fault| match fault {
+            Fault::Defer { what, past } => {
+                let names_it = match what {
+                    Deferred::Message(message) => *message == copy.message && next == 1,
+                    Deferred::Delivery(delivery) => delivery.message == copy.message && delivery.number == next,
+                };
+                names_it && self.fates.get(*past).is_some_and(|fate| fate.handled.is_none() && !fate.dead_lettered)
+            }
+            _ => false,
+        })
+    }
+
+    fn deliver_due(&mut self, copy: CopyId) -> Result<(), Error> {
+        let held = self.queue.copy(copy);
+        let message = held.message;
+        let (origin, process) = match (held.attempts, copy.0 < self.plan.messages || self.plan.turns.is_some()) {
+            (0, true) => (Origin::First, 0),
+            (0, false) => (Origin::Copy, 0),
+            _ => (Origin::Redelivery, self.homes[message]),
+        };
+        self.deliver(copy, origin, process)?;
+        Ok(())
+    }
+
+    /// Lets go on the task that has stood longest, of those that stand for such a thing.
+    fn resume(&mut self, which: impl Fn(Until) -> bool) -> bool {
+        let stands = |task: &super::task::Task| task.hold.filter(|hold| which(hold.until)).map(|hold| hold.since);
+        let longest = (0..self.tasks.len()).filter_map(|task| Some((stands(&self.tasks[task])?, task))).min();
+        if let Some((_, task)) = longest {
+            self.tasks[task].hold = None;
+            self.tasks[task].waiting_since = self.turn;
+        }
+        longest.is_some()
+    }
+
+    /// Moves the clock to the next deadline, but not past the horizon.
+    fn next_deadline(&mut self) -> bool {
+        let now = self.desk.clock().now();
+        let due = self.queue.next_due(now);
+        let lock = self.desk.first_deadline();
+        let lock_first = lock.is_some_and(|(_, until)| due.is_none_or(|due| until <= due));
+        let Some(to) = (if lock_first { lock.map(|(_, until)| until) } else { due }) else { return false };
+        if to > self.last_fault + self.plan.rules.horizon() {
+            return false;
+        }
+        if to > now {
+            self.set_clock(to);
+        }
+        if let Some((ticket, _)) = lock.filter(|_| lock_first) {
+            self.gives_up = Some(ticket.task);
+            self.desk.unblock(ticket.id);
+            self.tasks[ticket.task].waiting_since = self.turn;
+        }
+        true
+    }
+
+    pub(super) fn set_clock(&mut self, to: std::time::Duration) {
+        self.desk.clock().set(to);
+        self.events.push(Event::Clock { to });
+    }
+
+    /// What was deferred past a message that is never handled comes all the same.
+    fn give_up_deferrals(&mut self) -> bool {
+        let any = !self.deferrals_over && self.plan.faults.iter().any(|fault| matches!(fault, Fault::Defer { .. }));
+        self.deferrals_over |= any;
+        any
+    }
+}

@@ -1,0 +1,89 @@
+//! What is right: judging one replay against reference runs, and naming what is wrong.
+//!
+//! Exactly once is judged in `exactly_once`, progress in `progress`; `reference` makes and keeps the reference runs;
+//! `naming` finds the anomaly that explains a violation. Which histories are judged is the search's.
+
+use std::fmt;
+
+use crate::Observation;
+
+/// The named way in which an observation is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Anomaly {
+    /// An order that real time (or the contract's publish order) forbids explains what is seen: an older message's late
+    /// write came last.
+    Overwrote,
+    /// One more message like it explains what is seen.
+    Twice,
+    /// Its absence explains what is seen.
+    Lost,
+    /// Neither its presence nor its absence explains what is seen.
+    Partial,
+    /// Another payload under the same id was not refused.
+    Mismatch,
+    /// It is never handled.
+    Stuck,
+    /// It shows with no message delivered twice, no crash and no failed operation.
+    NotIsolated,
+    /// Nothing explains what is seen.
+    Unexplained,
+}
+
+impl Anomaly {
+    /// Its name, as `expected.tsv` and the command line write it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Anomaly::Overwrote => "overwrote",
+            Anomaly::Twice => "twice",
+            Anomaly::Lost => "lost",
+            Anomaly::Partial => "partial",
+            Anomaly::Mismatch => "mismatch",
+            Anomaly::Stuck => "stuck",
+            Anomaly::NotIsolated => "not isolated",
+            Anomaly::Unexplained => "unexplained",
+        }
+    }
+}
+
+impl fmt::Display for Anomaly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What the oracle makes of one replay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Judgement {
+    /// What is seen is what a reference run leaves, and every message was handled.
+    Agrees,
+    /// It is not, or one was not.
+    Violated,
+    /// It cannot be judged, for this reason.
+    Inconclusive(String),
+}
+
+/// What is wrong with one replay, and why.
+#[derive(Clone, Debug)]
+pub(crate) struct Explanation {
+    /// What is wrong.
+    pub(crate) anomaly: Anomaly,
+    /// The message that it happened to.
+    pub(crate) message: Option<usize>,
+    /// What a right run leaves, and the order in which it handled the messages; the reference nearest to the truth.
+    pub(crate) expected: Option<(Observation, Vec<usize>)>,
+    /// What is seen instead.
+    pub(crate) observed: Observation,
+    /// What would have left the same.
+    pub(crate) as_if: Option<AsIf>,
+}
+
+/// The wrong run that leaves what is seen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AsIf {
+    /// These messages in this order, which real time or the contract forbids.
+    Order(Vec<usize>),
+    /// And one more like this one.
+    OneMoreLike(usize),
+    /// All but this one.
+    Without(usize),
+}

@@ -1,0 +1,67 @@
+//! What is under test, with its types forgotten: what the oracle, the search and the shrinker see of it.
+//!
+//! The typed side (a store, a process, a handler, a payload) is `world`.
+
+use crate::{
+    Error, History,
+    history::Published,
+    machine::{
+        Turn,
+        trace::{Detail, Replay},
+    },
+};
+
+/// A handler with its stores and its messages, that histories can be replayed against.
+pub(crate) trait Subject {
+    /// Does a job on this thread.
+    ///
+    /// # Errors
+    /// What a store met, or a message that cannot be made.
+    fn run(&mut self, job: Job<'_>, detail: Detail) -> Result<Replay, Error>;
+
+    /// Does a job in a fresh thread, where thread-locals and hash seeds are new.
+    ///
+    /// # Errors
+    /// As for [`run`](Subject::run).
+    fn run_elsewhere(&mut self, job: Job<'_>, detail: Detail) -> Result<Replay, Error>;
+
+    /// A message's payload as its `Debug` prints it.
+    ///
+    /// # Errors
+    /// A message that cannot be made.
+    fn payload(&mut self, published: &Published, place: usize) -> Result<String, Error>;
+
+    /// The messages that are searched, smallest workload first, with at most so many messages each.
+    fn workloads(&self, at_most: usize) -> Vec<Workload>;
+
+    /// Messages to try in the place of this one while shrinking, simplest first.
+    fn simpler(&self, published: &Published) -> Vec<Published>;
+}
+
+/// What a subject is asked to do.
+#[derive(Clone, Copy)]
+pub(crate) enum Job<'a> {
+    /// Replay this history.
+    Replay(&'a History),
+    /// Deliver its messages as this reference run says.
+    Reference(&'a History, &'a Reference),
+}
+
+/// A run in which each message that takes part is delivered exactly once, one after the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Reference {
+    /// What is delivered, in this order.
+    pub(crate) turns: Vec<Turn>,
+    /// There is one more message, like this one but with an id of its own, in the place after the last. In the observation
+    /// of the run the id reads as the other's.
+    pub(crate) one_more_like: Option<usize>,
+}
+
+/// One set of messages that is searched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Workload {
+    /// What it is, for the report: `two with equal payloads`.
+    pub(crate) name: &'static str,
+    /// Its messages.
+    pub(crate) messages: Vec<Published>,
+}

@@ -1,0 +1,206 @@
+//! The typed side of a check: a store, how a process starts, a handler, and where messages come from.
+//!
+//! Everything else sees it as a [`Subject`].
+
+use std::{collections::BTreeMap, fmt, rc::Rc, sync::Arc, thread};
+
+use crate::{
+    Delivery, Error, History, IntoOutcome, Message, Outcome, Store,
+    history::Published,
+    machine::{
+        Call, Handlers, Machine, Plan, Work,
+        trace::{Answer, Detail, Replay},
+    },
+    messages::Messages,
+    store::{Observation, Process},
+    subject::{Job, Subject, Workload},
+};
+
+/// How a process starts: from the handles of what is durable.
+pub(crate) type Boot<S, C> = Box<dyn Fn(<S as Store>::Handle) -> C + Send + Sync>;
+
+/// A check's typed parts.
+pub(crate) struct World<S: Store, C, P, F> {
+    source: Messages<P>,
+    body: Body<S, C, P, F>,
+}
+
+/// The part that can go to another thread.
+struct Body<S: Store, C, P, F> {
+    store: S,
+    boot: Boot<S, C>,
+    handler: Arc<F>,
+    made: BTreeMap<(usize, Published), Arc<Message<P>>>,
+}
+
+/// One replay's processes. They never leave their thread.
+struct Stage<'a, S: Store, C, P, F> {
+    store: &'a mut S,
+    boot: &'a Boot<S, C>,
+    handler: &'a Arc<F>,
+    messages: Vec<Arc<Message<P>>>,
+    processes: Vec<Option<Rc<C>>>,
+}
+
+impl<S, C, P, F, O> World<S, C, P, F>
+where
+    S: Store,
+    C: 'static,
+    P: Clone + fmt::Debug + Send + Sync + 'static,
+    F: AsyncFn(&C, &Delivery<P>) -> O + Send + Sync + 'static,
+    O: IntoOutcome,
+{
+    pub(crate) fn new(store: S, boot: Boot<S, C>, source: Messages<P>, handler: F) -> Self {
+        Self { source, body: Body { store, boot, handler: Arc::new(handler), made: BTreeMap::new() } }
+    }
+
+    /// Makes every message of a history that was not made before.
+    fn make(&mut self, history: &History) -> Result<(), Error> {
+        for (place, published) in history.messages.iter().enumerate() {
+            self.message(published, place)?;
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, published: &Published, place: usize) -> Result<Arc<Message<P>>, Error> {
+        let key = (place, published.clone());
+        if let Some(made) = self.body.made.get(&key) {
+            return Ok(Arc::clone(made));
+        }
+        let message = Arc::new(self.source.message(published, place)?);
+        self.body.made.insert(key, Arc::clone(&message));
+        Ok(message)
+    }
+}
+
+impl<S, C, P, F, O> Body<S, C, P, F>
+where
+    S: Store,
+    C: 'static,
+    P: Clone + fmt::Debug + Send + Sync + 'static,
+    F: AsyncFn(&C, &Delivery<P>) -> O + Send + Sync + 'static,
+    O: IntoOutcome,
+{
+    fn run(&mut self, job: Job<'_>, detail: Detail) -> Result<Replay, Error> {
+        let (Job::Replay(history) | Job::Reference(history, _)) = job;
+        let mut messages: Vec<Arc<Message<P>>> = Vec::with_capacity(history.messages.len() + 1);
+        for (place, published) in history.messages.iter().enumerate() {
+            let made = self.made.get(&(place, published.clone()));
+            messages.push(Arc::clone(made.expect("messages are made before they are delivered")));
+        }
+        let mut alias = None;
+        let (faults, turns) = match job {
+            Job::Replay(history) => (&history.faults[..], None),
+            Job::Reference(_, reference) => {
+                if let Some(like) = reference.one_more_like {
+                    let original = &messages[like];
+                    let fresh = format!("{}~again", original.id);
+                    alias = Some((fresh.clone(), original.id.clone()));
+                    messages.push(Arc::new(Message { id: fresh, ..Message::clone(original) }));
+                }
+                (&[][..], Some(&reference.turns[..]))
+            }
+        };
+        let plan = Plan {
+            rules: history.model.rules(),
+            processes: history.processes,
+            messages: messages.len(),
+            faults,
+            turns,
+        };
+        let mut stage = Stage {
+            store: &mut self.store,
+            boot: &self.boot,
+            handler: &self.handler,
+            messages,
+            processes: (0..history.processes).map(|_| None).collect(),
+        };
+        let mut replay = Machine::on_this_thread(|machine| machine.replay(&plan, &mut stage, detail))?;
+        if let Some((fresh, original)) = alias {
+            replay.observation = replay.observation.map_text(|text| text.replace(&fresh, &original));
+        }
+        Ok(replay)
+    }
+}
+
+impl<S, C, P, F, O> Handlers for Stage<'_, S, C, P, F>
+where
+    S: Store,
+    C: 'static,
+    P: Clone + fmt::Debug + Send + Sync + 'static,
+    F: AsyncFn(&C, &Delivery<P>) -> O + Send + Sync + 'static,
+    O: IntoOutcome,
+{
+    fn reset(&mut self) -> Result<(), Error> {
+        self.store.reset()
+    }
+
+    fn start(&mut self, call: Call) -> Result<Work, Error> {
+        let at = call.process.index();
+        if self.processes[at].is_none() {
+            let handle = self.store.open(&call.process)?;
+            self.processes[at] = Some(Rc::new((self.boot)(handle)));
+        }
+        let process = Rc::clone(self.processes[at].as_ref().expect("it was started just above"));
+        let handler = Arc::clone(self.handler);
+        let message = Arc::clone(&self.messages[call.message]);
+        let delivery = Delivery::new(message, call.attempt, call.copy.0, call.supply);
+        Ok(Box::pin(async move {
+            match (*handler)(&process, &delivery).await.into_outcome() {
+                Outcome::Done(_reply) => Answer::Done,
+                Outcome::Retry(why) => Answer::Retry(why),
+                Outcome::Reject(why) => Answer::Reject(why),
+            }
+        }))
+    }
+
+    fn crash(&mut self, process: &Process) {
+        self.processes[process.index()] = None;
+        self.store.crash(process);
+    }
+
+    fn observe(&mut self) -> Result<Observation, Error> {
+        let mut seen = Observation::default();
+        self.store.observe(&mut seen)?;
+        Ok(seen)
+    }
+
+    fn finish(&mut self) {
+        self.processes.clear();
+    }
+}
+
+impl<S, C, P, F, O> Subject for World<S, C, P, F>
+where
+    S: Store,
+    C: 'static,
+    P: Clone + fmt::Debug + Send + Sync + 'static,
+    F: AsyncFn(&C, &Delivery<P>) -> O + Send + Sync + 'static,
+    O: IntoOutcome,
+{
+    fn run(&mut self, job: Job<'_>, detail: Detail) -> Result<Replay, Error> {
+        let (Job::Replay(history) | Job::Reference(history, _)) = job;
+        self.make(history)?;
+        self.body.run(job, detail)
+    }
+
+    fn run_elsewhere(&mut self, job: Job<'_>, detail: Detail) -> Result<Replay, Error> {
+        let (Job::Replay(history) | Job::Reference(history, _)) = job;
+        self.make(history)?;
+        let body = &mut self.body;
+        thread::scope(|scope| scope.spawn(|| body.run(job, detail)).join())
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    }
+
+    fn payload(&mut self, published: &Published, place: usize) -> Result<String, Error> {
+        Ok(format!("{:?}", self.message(published, place)?.payload))
+    }
+
+    fn workloads(&self, at_most: usize) -> Vec<Workload> {
+        self.source.workloads(at_most)
+    }
+
+    fn simpler(&self, published: &Published) -> Vec<Published> {
+        self.source.simpler(published)
+    }
+}
