@@ -14,6 +14,8 @@ mod progress;
 mod reference;
 mod renaming;
 mod seen;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
