@@ -2,9 +2,11 @@
 //!
 //! Users name the facade package `redeliver`, which re-exports what they need from here.
 
+mod check;
 mod contract;
 mod delivery;
 mod error;
+mod harness;
 pub mod history;
 mod machine;
 mod message;
@@ -19,6 +21,7 @@ mod world;
 pub use contract::Contract;
 pub use delivery::{DeliveryModel, UnknownModel};
 pub use error::Error;
+pub use harness::Harness;
 pub use history::History;
 pub use message::{Delivery, Message};
 pub use messages::Messages;
