@@ -25,6 +25,16 @@
 //! empty, begins with `"` or holds a character that cannot be seen; an id or a key with a blank in it; a payload that
 //! begins or ends with one, or begins with `id=`, `order=`, `seed=` or `hash=`.
 //!
+//! # The one-line form
+//!
+//! ```text
+//! r1:credit_is_idempotent;at-least-once;processes=3;m0=100:id=order-7;m1=~3.1f2e3d4c;overlap:m0#1.2:to:p0
+//! ```
+//!
+//! The same parts behind the name of the test, between semicolons, with a colon for each blank. `~` begins a seed and,
+//! behind a dot, its hash. In names and payloads, whatever is neither a letter or digit of ASCII nor one of
+//! `-_.,/@+*()[]{}<>=?#&` is percent-encoded, so that the line stands unharmed between the single quotes of a shell.
+//!
 //! A [`HistoryError`] says where a text cannot be read, and [`History::validate`] why there can be no such history.
 
 mod build;
@@ -33,6 +43,7 @@ mod cursor;
 mod draft;
 mod error;
 mod fault;
+mod line;
 mod parse;
 mod quote;
 mod text;
@@ -43,6 +54,7 @@ pub use coordinate::{Coordinate, DeliveryName, Place};
 pub use error::{HistoryError, InvalidHistory, Problem};
 pub(crate) use fault::Amount;
 pub use fault::{Deferred, Fault};
+pub use line::Line;
 
 use crate::delivery::DeliveryModel;
 
