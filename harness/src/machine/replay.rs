@@ -141,6 +141,9 @@ impl<'a> Run<'a> {
         while self.move_on()? {
             self.turn += 1;
             self.note_standing();
+            if let Some(trouble) = self.desk.take_trouble() {
+                return Ok(End::Inconclusive(trouble));
+            }
             if self.steps > MOST_STEPS {
                 return Ok(End::Inconclusive(self.never_ends()));
             }
