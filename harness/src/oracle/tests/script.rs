@@ -39,6 +39,7 @@ impl Script {
                 observation: see(balance),
                 end: End::Drained,
                 key: 0,
+                standing: 0,
             },
             leaves: |reference| 100 * reference.turns.len() as i64,
             endless: false,
@@ -83,7 +84,16 @@ impl Subject for Script {
         let end = if self.endless { End::Inconclusive("m0#1 never ends".to_owned()) } else { End::Drained };
         let observation = see((self.leaves)(reference));
         let fates = fates.into_values().collect();
-        Ok(Replay { events: Vec::new(), acted: Vec::new(), unused: Vec::new(), fates, observation, end, key: 0 })
+        Ok(Replay {
+            events: Vec::new(),
+            acted: Vec::new(),
+            unused: Vec::new(),
+            fates,
+            observation,
+            end,
+            key: 0,
+            standing: 0,
+        })
     }
 
     fn run_elsewhere(&mut self, job: Job<'_>, detail: Detail) -> Result<Replay, Error> {
