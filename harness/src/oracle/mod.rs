@@ -19,8 +19,6 @@ mod tests;
 
 use std::fmt;
 
-pub(crate) use seen::Visibility;
-
 use crate::{Contract, Observation, subject::Reference};
 
 /// Judges the replays of one check against its contract, and keeps the reference runs that it needs for that.

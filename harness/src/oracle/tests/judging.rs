@@ -80,6 +80,8 @@ fn what_was_never_handled_is_present_once_or_not_at_all() {
     refuse_after(0).assert_agrees(&history(&[100], []));
     refuse_after(1).assert_agrees(&history(&[100], []));
     refuse_after(2).assert_violated(&history(&[100], []));
+    // One attempt of it would have left something; what came of it was nothing.
+    refuse_after(1).assert_agrees(&history(&[100], [crash(at(0, 1, 1))]));
 }
 
 #[test]

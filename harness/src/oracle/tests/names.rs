@@ -119,6 +119,9 @@ fn an_older_message_that_wrote_first_did_not_overwrite() {
 fn half_of_it_is_neither_lost_nor_twice() {
     let halves = || {
         Bench::new(async |shop, m| {
+            if *m.payload() == 0 {
+                return Answer::Reject("nothing".to_owned());
+            }
             let begun = shop.step(|state| {
                 let fresh = state.marks.insert(m.id().to_owned(), std::time::Duration::MAX).is_none();
                 if fresh {
@@ -135,6 +138,8 @@ fn half_of_it_is_neither_lost_nor_twice() {
     };
     assert_eq!(halves().named(&history(&[100], [crash(at(0, 1, 2))])), (Partial, Some(0)));
     assert_eq!(halves().named(&history(&[7, 100], [crash(at(1, 1, 2))])), (Partial, Some(1)));
+    // What was refused before it had any effect is not there in part.
+    assert_eq!(halves().named(&history(&[0, 100], [crash(at(1, 1, 2))])), (Partial, Some(1)));
 }
 
 #[test]

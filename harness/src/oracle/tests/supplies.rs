@@ -7,7 +7,10 @@ use super::{Bench, advance, at, crash, defer, handlers::*, history, judge, lose_
 use crate::{
     Contract, Observation,
     history::Fault,
-    machine::trace::{Answer, Fate, Supplied},
+    machine::{
+        Act, Operation, OperationTurn, operate,
+        trace::{Answer, Fate, Supplied},
+    },
     oracle::{
         Judgement, Oracle,
         renaming::{Likeness, Tokens},
@@ -44,9 +47,34 @@ fn a_reference_run_is_made_at_the_time_of_nobody_else() {
         let early = m.attempt() > 1 || m.now() < Duration::from_secs(30);
         answer(looked.and(add(&shop, if early { *m.payload() } else { 1 }).await))
     });
-    // Its deliveries began after 31 s, and neither looked; a run at the beginning of time would agree.
-    let late = history(&[100, 7], [advance(at(0, 1, 1), 31), crash(at(1, 1, 1))]);
+    // The deliveries of m1 began after 31 s, and neither looked; a run at the beginning of time would agree.
+    let late = history(&[1, 7], [advance(at(0, 1, 1), 31), crash(at(1, 1, 1))]);
     bench.assert_violated(&late);
+}
+
+/// Finds a lock taken until it gives up.
+struct Busy;
+
+impl Operation for Busy {
+    type Output = ();
+
+    fn act(&mut self, turn: &mut OperationTurn) -> Act<()> {
+        if turn.must_give_up() { Act::Done(()) } else { Act::Blocked(Duration::from_secs(5)) }
+    }
+
+    fn outside(&mut self) {}
+}
+
+#[test]
+fn a_late_reference_run_waits_for_locks_as_a_replay_does() {
+    let mut bench = Bench::new(async |shop, m| {
+        let looked = shop.step(|_| ()).await;
+        let now = m.now();
+        operate(shop.process.clone(), Busy).await;
+        answer(looked.and(add(&shop, now.as_secs() as i64).await))
+    });
+    // After the horizon of the plain run.
+    bench.assert_agrees(&history(&[100], [advance(at(0, 1, 1), 7_200)]));
 }
 
 #[test]
