@@ -10,7 +10,7 @@ use super::{
     plan::Call,
     replay::Run,
     task::{State, Task, Until, Woken},
-    ticket::{Entry, Grant, Report, TaskId},
+    ticket::{Grant, Ready, Report, TaskId},
     trace::{Answer, Detail, Event, Origin, Settlement, Supplied},
 };
 use crate::{
@@ -48,6 +48,7 @@ impl Run<'_> {
             waiting_since: self.turn,
             operations: 0,
             woken: Arc::new(Woken::default()),
+            woken_noted: false,
         });
         Ok(self.tasks.len() - 1)
     }
@@ -71,7 +72,7 @@ impl Run<'_> {
                 return self.poll(task, None);
             }
             State::AtAck(answer) => answer.clone(),
-            State::Running if self.tasks[task].woken.take() => return self.poll(task, None),
+            State::Running if self.tasks[task].woken.is_set() => return self.poll(task, None),
             State::Running => return self.operation(task),
             State::Ended => unreachable!("a task that has ended is never chosen"),
         };
@@ -84,13 +85,14 @@ impl Run<'_> {
     }
 
     fn operation(&mut self, task: TaskId) -> Result<(), Error> {
-        let entry = self.desk.first_ready(task).expect("a running task is chosen for a ticket that is ready");
-        let at = self.tasks[task].delivery.operation(entry.number);
-        let give_up = self.gives_up.take_if(|waited| *waited == task).is_some();
-        if !give_up && let Some((index, fault)) = self.fault_at(at) {
-            return self.strike(task, at, index, fault, Some(entry));
+        let ready = self.desk.first_ready(task).expect("a running task is chosen for a ticket that is ready");
+        let at = self.tasks[task].delivery.operation(ready.number);
+        if !ready.give_up
+            && let Some((index, fault)) = self.fault_at(at)
+        {
+            return self.strike(task, at, index, fault, Some(ready));
         }
-        self.poll(task, Some((entry, Grant { fault: None, give_up })))
+        self.poll(task, Some((ready, Grant { fault: None, give_up: ready.give_up })))
     }
 
     /// The first fault of the history that is to act at this point and has not.
@@ -100,41 +102,49 @@ impl Run<'_> {
     }
 
     /// Polls a task, with a ticket granted or for whatever woke it.
-    pub(super) fn poll(&mut self, at: TaskId, granted: Option<(Entry, Grant)>) -> Result<(), Error> {
-        if let Some((entry, grant)) = granted {
-            self.desk.grant(entry.id, grant);
+    pub(super) fn poll(&mut self, at: TaskId, granted: Option<(Ready, Grant)>) -> Result<(), Error> {
+        if let Some((ready, grant)) = granted {
+            self.desk.grant(ready.id, grant);
         }
         let task = &mut self.tasks[at];
         let work = task.work.as_mut().expect("a task that runs has its work");
         let waker = task.woken.waker();
-        self.desk.set_polled(Some(at));
+        // Whatever woke it until now, the granted ticket included, this is the poll that it was woken for.
+        task.woken.take();
+        task.woken_noted = false;
+        self.desk.begin_poll(at, task.operations);
         let polled = panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut Context::from_waker(&waker))));
-        self.desk.set_polled(None);
-        self.desk.number(at, &mut self.tasks[at].operations);
+        task.operations = self.desk.end_poll();
         let report = self.desk.take_report();
-        if let Some((entry, _)) = granted {
-            self.record(at, entry, report)?;
+        if let (Some((ready, _)), Some(report)) = (granted, report) {
+            self.record(at, ready, report)?;
         }
         self.note_supply(at);
-        if self.desk.take_released() {
-            let turn = self.turn;
-            let tasks = &mut self.tasks;
-            self.desk.unblock_all(|task| tasks[task].waiting_since = turn);
-        }
         match polled {
             Ok(Poll::Pending) => {}
             Ok(Poll::Ready(answer)) => self.returned(at, answer),
             Err(panic) => self.returned(at, Self::panicked(panic)),
         }
+        self.note_woken();
         Ok(())
     }
 
+    /// Whoever was woken in this turn can run since then.
+    fn note_woken(&mut self) {
+        let turn = self.turn;
+        for task in &mut self.tasks {
+            if task.woken.is_set() && !std::mem::replace(&mut task.woken_noted, true) {
+                task.waiting_since = turn;
+            }
+        }
+    }
+
     /// Writes down what an operation did with its turn.
-    fn record(&mut self, task: TaskId, entry: Entry, report: Option<Report>) -> Result<(), Error> {
-        let point = self.tasks[task].delivery.operation(entry.number);
+    fn record(&mut self, task: TaskId, ready: Ready, report: Report) -> Result<(), Error> {
+        let point = self.tasks[task].delivery.operation(ready.number);
         let process = self.tasks[task].process.clone();
         match report {
-            Some(Report::Acted(mut facts, words)) => {
+            Report::Acted(mut facts, words) => {
                 if self.detail == Detail::Watched && facts.changes {
                     facts.observed_change = self.observed_change()?;
                 }
@@ -144,15 +154,12 @@ impl Run<'_> {
                 self.events.push(Event::Step { at: point, process, facts, words });
                 self.lift_holds(|until| until == Until::Point(point));
             }
-            Some(Report::Blocked(patience, words)) => {
-                let first = self.desk.block(entry.id, self.desk.clock().now() + patience);
+            Report::Blocked(patience, words) => {
+                let first = self.desk.block(ready.id, self.desk.clock().now() + patience);
                 if first {
                     self.events.push(Event::Blocked { at: point, process, words });
                 }
-                self.lift_holds(|until| until == Until::Task(task));
             }
-            // The handler was polled and did not poll the operation (a `select!` that went another way).
-            None => {}
         }
         Ok(())
     }

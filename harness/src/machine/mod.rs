@@ -12,6 +12,10 @@ pub(crate) mod quiet;
 mod replay;
 mod schedule;
 mod task;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod ticket;
 pub(crate) mod trace;
 

@@ -47,8 +47,6 @@ pub(super) struct Run<'a> {
     pub(super) last_fault: Duration,
     /// Deferrals hold nothing back any more, since what they wait for never comes.
     pub(super) deferrals_over: bool,
-    /// The task whose lock wait is over.
-    pub(super) gives_up: Option<TaskId>,
     pub(super) steps: u32,
     pub(super) events: Vec<Event>,
     pub(super) acted: Vec<Acted>,
@@ -81,18 +79,25 @@ impl Machine {
     /// Replays a history, or makes a reference run.
     ///
     /// # Errors
-    /// What a store met while it was reset, opened or observed.
+    /// What a store met while it was reset, opened or observed; a panic anywhere but in a handler; a replay within a
+    /// handler of another one.
     pub(crate) fn replay(&self, plan: &Plan<'_>, handlers: &mut dyn Handlers, detail: Detail) -> Result<Replay, Error> {
-        let _desk = self.desk.enter();
+        let Some(_desk) = self.desk.enter() else {
+            return Err(Error::other("a replay within a replay: a check cannot be made by a handler"));
+        };
         let _quiet = quiet::begin();
         self.desk.begin(plan.processes, detail);
-        handlers.reset()?;
-        let mut run = Run::new(&self.desk, plan, handlers, detail);
-        let ended = run.start().and_then(|()| run.to_the_end());
-        let replay = ended.and_then(|end| run.finish(end));
-        // Whatever is left is dropped by dead processes: nothing that it does in dropping reaches a store.
-        run.drop_everything();
-        replay
+        // Panics of this thread are not printed meanwhile, so one must not go by without its words.
+        let replayed = panic::catch_unwind(panic::AssertUnwindSafe(|| {
+            handlers.reset()?;
+            let mut run = Run::new(&self.desk, plan, handlers, detail);
+            let ended = run.start().and_then(|()| run.to_the_end());
+            let replay = ended.and_then(|end| run.finish(end));
+            // Whatever is left is dropped by dead processes: nothing that it does in dropping reaches a store.
+            run.drop_everything();
+            replay
+        }));
+        replayed.unwrap_or_else(|panic| Err(Error::Other(quiet::message(panic.as_ref()))))
     }
 }
 
@@ -115,7 +120,6 @@ impl<'a> Run<'a> {
             faults: vec![FaultState::Waiting; plan.faults.len()],
             last_fault: Duration::ZERO,
             deferrals_over: false,
-            gives_up: None,
             steps: 0,
             events: Vec::new(),
             acted: Vec::new(),
