@@ -5,7 +5,10 @@
 
 mod faults;
 mod layout;
+mod observed;
 mod steps;
 mod text;
+mod titles;
+mod why;
 
 pub(crate) use steps::trace;
