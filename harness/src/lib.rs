@@ -27,5 +27,5 @@ pub use message::{Delivery, Message};
 pub use messages::Messages;
 pub use oracle::Anomaly;
 pub use outcome::{IntoOutcome, Outcome};
-pub use store::{Observation, Process, Store};
+pub use store::{KeyValue, KeyValueTransaction, Observation, Process, Store};
 pub use verdict::{Counterexample, Inconclusive, Searched, Verdict};
