@@ -27,5 +27,9 @@ pub use message::{Delivery, Message};
 pub use messages::Messages;
 pub use oracle::Anomaly;
 pub use outcome::{IntoOutcome, Outcome};
+#[cfg(feature = "sqlite")]
+pub use store::sqlite;
+#[cfg(feature = "sqlite")]
+pub use store::sqlite::Sqlite;
 pub use store::{KeyValue, KeyValueTransaction, Observation, Process, Store};
 pub use verdict::{Counterexample, Inconclusive, Searched, Verdict};
