@@ -13,6 +13,7 @@ mod plan;
 pub(crate) mod quiet;
 mod replay;
 mod schedule;
+mod standing;
 mod task;
 mod ticket;
 pub(crate) mod trace;

@@ -8,7 +8,11 @@ use crate::{
     message::Supply,
     store::{Observation, Process},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
 
 /// What the machine is asked to do.
 pub(crate) struct Plan<'a> {
@@ -115,5 +119,9 @@ impl Queue for Once {
 
     fn copy(&self, copy: CopyId) -> &HeldCopy {
         &self.copies[copy.0]
+    }
+
+    fn remember(&self, mut state: &mut dyn Hasher) {
+        self.copies.hash(&mut state);
     }
 }

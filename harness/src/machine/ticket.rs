@@ -6,6 +6,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    hash::{Hash, Hasher},
     rc::Rc,
     sync::{
         Arc,
@@ -206,6 +207,13 @@ impl Desk {
             if std::mem::take(&mut entry.blocked) {
                 woken(entry.task);
             }
+        }
+    }
+
+    /// Hashes who waits for a turn and who for a lock.
+    pub(super) fn remember(&self, state: &mut impl Hasher) {
+        for entry in self.tickets.borrow().iter() {
+            (entry.task, entry.number, entry.blocked, entry.patience_ends).hash(state);
         }
     }
 
