@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    plan::Call,
+    plan::{Call, seed_of},
     replay::Run,
     task::{State, Task, Until, Woken},
     ticket::{Entry, Grant, Report, TaskId},
@@ -58,8 +58,7 @@ impl Run<'_> {
             self.desk.clock().set(turn.at);
             return Supplied { began: turn.at, seed: turn.seed, ..Supplied::default() };
         }
-        let seed = (delivery.message as u64) << 32 | u64::from(delivery.number);
-        Supplied { began: self.desk.clock().now(), seed, ..Supplied::default() }
+        Supplied { began: self.desk.clock().now(), seed: seed_of(delivery), ..Supplied::default() }
     }
 
     /// One turn of a task: a poll that it was woken for, an operation, or its acknowledgement; or a fault instead.
