@@ -14,6 +14,7 @@ mod messages;
 mod oracle;
 mod outcome;
 mod report;
+mod search;
 mod store;
 mod subject;
 mod verdict;
@@ -28,5 +29,9 @@ pub use message::{Delivery, Message};
 pub use messages::Messages;
 pub use oracle::Anomaly;
 pub use outcome::{IntoOutcome, Outcome};
-pub use store::{Observation, Process, Store};
+#[cfg(feature = "sqlite")]
+pub use store::sqlite;
+#[cfg(feature = "sqlite")]
+pub use store::sqlite::Sqlite;
+pub use store::{KeyValue, KeyValueTransaction, Observation, Process, Store};
 pub use verdict::{Counterexample, Inconclusive, Searched, Verdict};

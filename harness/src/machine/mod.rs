@@ -5,12 +5,15 @@
 //! which histories to try (`search`).
 
 mod act;
+#[cfg(feature = "sqlite")]
+pub(crate) mod baton;
 mod faults;
 mod operation;
 mod plan;
 pub(crate) mod quiet;
 mod replay;
 mod schedule;
+mod standing;
 mod task;
 mod ticket;
 pub(crate) mod trace;
@@ -19,4 +22,4 @@ pub(crate) use operation::{Act, Operation, Turn as OperationTurn, operate};
 pub(crate) use plan::{Call, Handlers, Plan, Turn};
 pub(crate) use replay::Machine;
 pub(crate) use task::Work;
-pub(crate) use ticket::{Clock, Ticket, lives, release_locks};
+pub(crate) use ticket::{Clock, Grant, Ticket, give_up, lives, release_locks};

@@ -88,6 +88,7 @@ impl Made {
                 observation: Observation::default(),
                 end: End::Drained,
                 key: 0,
+                standing: 0,
             },
             searched: Searched { faults: 0, histories: vec![1, 6], ..Searched::default() },
             needed: vec![0],
@@ -156,6 +157,16 @@ impl Made {
             facts.changes = true;
             words.writes.push(name.to_owned());
         })
+    }
+
+    /// Written in a transaction: nobody sees it yet.
+    pub(super) fn pending(&mut self, name: &str) -> &mut Self {
+        self.last_step(|_, words| words.writes.push(name.to_owned()))
+    }
+
+    /// A transaction is committed, and what it wrote is observed.
+    pub(super) fn commits(&mut self, delivery: DeliveryName) -> &mut Self {
+        self.step(delivery, "COMMIT", "").last_step(|facts, _| facts.changes = true).seen()
     }
 
     /// What was written last is observed.
@@ -235,7 +246,7 @@ impl Made {
     }
 
     pub(super) fn trace(&self) -> String {
-        crate::report::trace(&self.history, &self.replay)
+        crate::report::steps::trace(&self.history, &self.replay)
     }
 
     pub(super) fn screen(&self, explanation: &Explanation) -> String {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::assert_reads;
 use crate::{
     Searched,
+    history::{DeliveryName, Fault},
     report::{Usual, inconclusive, passed, text},
     verdict::Inconclusive,
 };
@@ -20,6 +21,7 @@ fn searched() -> Searched {
         ],
         acted: vec![("crash", 2402), ("defer", 0), ("lose-ack", 1), ("overlap", 812)],
         unseen: vec!["m1 of a message and its inverse".into()],
+        ..Searched::default()
     }
 }
 
@@ -59,9 +61,34 @@ credit: holds in 1 history searched
 }
 
 #[test]
+fn one_history_that_was_given_is_no_search() {
+    let crash = Fault::Crash { at: DeliveryName::new(0, 1).operation(9) };
+    let unused = vec![(crash, "nothing reached the place that it names")];
+    let given = Searched { histories: vec![0, 1], alone: true, unused, ..Searched::default() };
+    assert_reads(
+        &passed("credit", &given),
+        r"
+credit: the history passes
+
+  searched  nothing: this one history was given
+  unused    crash m0#1.9: nothing reached the place that it names
+",
+    );
+    assert_reads(
+        &passed("credit", &Searched { before: 2, histories: vec![4], ..Searched::default() }),
+        r"
+credit: holds in 4 histories searched
+
+  searched  every history with no fault (4)
+  before    2 counterexamples of earlier runs: none fails any more
+",
+    );
+}
+
+#[test]
 fn an_inconclusive_one_says_what_usually_lies_behind_it() {
     let reason = "two replays of one history differed first at m0#1.2".to_owned();
-    let nothing = Inconclusive { reason, searched: searched() };
+    let nothing = Inconclusive { reason, searched: searched(), usual: Usual::ReplaysDiffer };
     assert_reads(
         &inconclusive("credit_is_idempotent", &nothing, Usual::ReplaysDiffer),
         r"
@@ -74,7 +101,11 @@ credit_is_idempotent: inconclusive, which is not a pass
   searched  every history with up to 2 faults (1,204)
 ",
     );
-    let nothing = Inconclusive { reason: "no such table: account\n".to_owned(), searched: Searched::default() };
+    let nothing = Inconclusive {
+        reason: "no such table: account\n".to_owned(),
+        searched: Searched::default(),
+        usual: Usual::Nothing,
+    };
     assert_reads(
         &inconclusive("credit", &nothing, Usual::Nothing),
         r"
