@@ -35,10 +35,10 @@ pub(crate) fn passed(test: &str, searched: &Searched) -> String {
 }
 
 /// A check of which nothing can be said, and why.
-pub(crate) fn inconclusive(test: &str, inconclusive: &Inconclusive, usual: Usual) -> String {
+pub(crate) fn inconclusive(test: &str, inconclusive: &Inconclusive) -> String {
     let mut text = format!("{}: inconclusive, which is not a pass\n\n", escape(test));
     text.push_str(&labelled("reason", &escape(&inconclusive.reason)));
-    if let Some(causes) = usual.causes() {
+    if let Some(causes) = inconclusive.usual.causes() {
         text.push_str(&labelled("usually", causes));
     }
     if inconclusive.searched.total() > 0 {

@@ -90,7 +90,7 @@ fn an_inconclusive_one_says_what_usually_lies_behind_it() {
     let reason = "two replays of one history differed first at m0#1.2".to_owned();
     let nothing = Inconclusive { reason, searched: searched(), usual: Usual::ReplaysDiffer };
     assert_reads(
-        &inconclusive("credit_is_idempotent", &nothing, Usual::ReplaysDiffer),
+        &inconclusive("credit_is_idempotent", &nothing),
         r"
 credit_is_idempotent: inconclusive, which is not a pass
 
@@ -107,7 +107,7 @@ credit_is_idempotent: inconclusive, which is not a pass
         usual: Usual::Nothing,
     };
     assert_reads(
-        &inconclusive("credit", &nothing, Usual::Nothing),
+        &inconclusive("credit", &nothing),
         r"
 credit: inconclusive, which is not a pass
 
@@ -115,7 +115,8 @@ credit: inconclusive, which is not a pass
 ",
     );
     for usual in [Usual::Waits, Usual::NothingSeen, Usual::TooLarge] {
-        assert!(inconclusive("credit", &nothing, usual).contains("\n  usually   "), "{usual:?}");
+        let nothing = Inconclusive { usual, ..nothing.clone() };
+        assert!(inconclusive("credit", &nothing).contains("\n  usually   "), "{usual:?}");
     }
 }
 
