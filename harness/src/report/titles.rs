@@ -102,15 +102,6 @@ pub(super) fn of_observed(explanation: &Explanation, published: usize) -> String
         (Some(AsIf::Several(all)), ..) => several(all),
         (Some(AsIf::Without(gone)), ..) => format!("as if m{gone} had never been delivered"),
         (Some(AsIf::Order(order)), ..) => format!("as if the order had been {}", in_order(order)),
-        (Some(AsIf::Several(wrongs)), ..) => {
-            let each = wrongs.iter().map(|wrong| match wrong {
-                AsIf::OneMoreLike(like) => format!("one more message like m{like} had been delivered"),
-                AsIf::Without(gone) => format!("m{gone} had not"),
-                AsIf::Order(order) => format!("the order had been {}", in_order(order)),
-                AsIf::Several(_) => "more had gone wrong".to_owned(),
-            });
-            format!("as if {}", each.collect::<Vec<_>>().join(" and "))
-        }
         (None, Anomaly::Partial, Some(half)) => {
             format!("neither as if m{half} had been handled nor as if it never came")
         }
