@@ -12,14 +12,18 @@ mod candidates;
 mod confirm;
 mod edit;
 mod ladder;
+mod regressions;
 mod shrink;
 mod skip;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
 pub(crate) use by_fault_count::{Found, Search, by_fault_count};
-pub(crate) use confirm::{Elsewhere, confirm, differs};
+pub(crate) use confirm::confirm;
 pub(crate) use ladder::{LADDER, ladder};
+pub(crate) use regressions::{Regressions, replay_again};
 pub(crate) use shrink::{Need, Part, Shrunk, shrink};
 pub(crate) use skip::Skipped;
 
