@@ -128,7 +128,7 @@ impl Run<'_> {
         let position = self.events.len();
         let last_fault = self.last_fault;
         self.acts(index);
-        self.poll(task, Some((entry, Grant { fault: Some(what), give_up: false })))?;
+        self.poll(task, Some((entry, Grant { fault: Some(what), give_up: false, further: 0 })))?;
         let suffered = match self.events.get(position) {
             Some(Event::Step { facts, .. }) => facts.suffered == Some(what),
             // It found a lock taken: the fault waits with it.

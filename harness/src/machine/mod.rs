@@ -22,4 +22,4 @@ pub(crate) use operation::{Act, Operation, Turn as OperationTurn, operate};
 pub(crate) use plan::{Call, Handlers, Plan, Turn};
 pub(crate) use replay::Machine;
 pub(crate) use task::Work;
-pub(crate) use ticket::{Clock, Ticket, give_up, lives, release_locks};
+pub(crate) use ticket::{Clock, Grant, Ticket, give_up, lives, release_locks};
