@@ -23,8 +23,8 @@ use std::time::Duration;
 pub(crate) use by_fault_count::{Found, Search, by_fault_count};
 pub(crate) use confirm::confirm;
 pub(crate) use ladder::{LADDER, ladder};
-pub(crate) use regressions::{Regressions, replay_again};
-pub(crate) use shrink::{Need, Part, Shrunk, shrink};
+pub(crate) use regressions::{Again, Regressions, replay_again};
+pub(crate) use shrink::{Need, Part, Shrunk, shrink, without};
 pub(crate) use skip::Skipped;
 
 use crate::{DeliveryModel, Error, History, machine::trace::Replay, oracle::Judgement, subject::Subject};

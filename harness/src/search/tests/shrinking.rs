@@ -6,7 +6,7 @@ use crate::{
     history::Fault,
     machine::trace::{Detail, Replay},
     oracle::Judgement,
-    search::{Judge, Part, candidates::candidates, ladder, shrink, shrink::without},
+    search::{Judge, Part, candidates::candidates, ladder, shrink, without},
     subject::{Job, Subject},
 };
 

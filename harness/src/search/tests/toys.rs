@@ -99,7 +99,7 @@ impl AnyOrder {
             let mut left = Vec::new();
             for order in orders(history.messages.len()) {
                 let turn = |message: &usize| Turn { message: *message, at: Duration::ZERO, seed: 0 };
-                let reference = Reference { turns: order.iter().map(turn).collect(), one_more_like: None };
+                let reference = Reference { turns: order.iter().map(turn).collect(), ..Reference::default() };
                 left.push(subject.run(Job::Reference(history, &reference), Detail::Facts)?.observation);
             }
             self.references.insert(history.messages.clone(), left);
