@@ -116,7 +116,8 @@ fn remember(regressions: &Regressions, counterexample: &Counterexample) -> Optio
 /// Writes beside, then renames: tests that pass at once never see half a file.
 fn leave(folder: &Path, name: &str, text: &str) -> io::Result<()> {
     fs::create_dir_all(folder)?;
-    let file: String = name.chars().map(|at| if at.is_alphanumeric() || "-_.".contains(at) { at } else { '-' }).collect();
+    let file: String =
+        name.chars().map(|at| if at.is_alphanumeric() || "-_.".contains(at) { at } else { '-' }).collect();
     let beside = folder.join(format!("{file}.{}.{:?}.new", std::process::id(), thread::current().id()));
     fs::write(&beside, text)?;
     fs::rename(&beside, folder.join(format!("{file}.txt")))

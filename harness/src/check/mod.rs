@@ -12,9 +12,9 @@ pub(crate) use in_a_test::in_a_test;
 
 use crate::{
     Anomaly, Contract, DeliveryModel, Error, History, Searched, Verdict,
+    history::Line,
     machine::trace::{Detail, End, Replay},
     oracle::{Judgement, Oracle},
-    history::Line,
     report::{Screen, Usual},
     search::{self, Judge, Part},
     subject::{Job, Subject},
@@ -253,8 +253,7 @@ fn needed(subject: &mut dyn Subject, oracle: &mut Oracle, history: &History) -> 
     for fault in 0..history.faults.len() {
         let Some(without) = search::without(history, Part::Fault(fault)) else { continue };
         let replay = subject.run(Job::Replay(&without), Detail::Facts)?;
-        if !matches!(replay.end, End::Inconclusive(_))
-            && oracle.judge(subject, &without, &replay)? == Judgement::Agrees
+        if !matches!(replay.end, End::Inconclusive(_)) && oracle.judge(subject, &without, &replay)? == Judgement::Agrees
         {
             needed.push(fault);
         }
