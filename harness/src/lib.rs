@@ -35,4 +35,3 @@ pub use store::sqlite;
 pub use store::sqlite::Sqlite;
 pub use store::{KeyValue, KeyValueTransaction, Observation, Process, Store};
 pub use verdict::{Counterexample, Inconclusive, Searched, Verdict};
-#[cfg(test)]
