@@ -13,6 +13,7 @@ mod message;
 mod messages;
 mod oracle;
 mod outcome;
+mod report;
 mod search;
 mod store;
 mod subject;
