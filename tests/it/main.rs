@@ -2,4 +2,6 @@
 
 mod histories;
 mod history_errors;
+mod readme;
+mod readme_example;
 mod round_trip;
