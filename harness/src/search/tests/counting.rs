@@ -7,7 +7,7 @@ use std::{
 
 use super::toys::{self, AnyOrder, options, search};
 use crate::{
-    Error, History, Observation, Searched,
+    Error, History, Observation,
     history::{Coordinate, Deferred, DeliveryName, Fault},
     machine::trace::{Detail, Replay},
     oracle::Judgement,
