@@ -145,10 +145,12 @@ impl Shrinker<'_> {
     }
 
     fn fewer_processes(&mut self) -> Result<(), Error> {
-        if self.history.processes > 2 {
-            self.goes(edit::with_processes(&self.history, 1))?;
+        // Two processes are what a history has that says nothing: with one it would be longer, not shorter.
+        let fewest = History::DEFAULT_PROCESSES;
+        if self.history.processes > fewest + 1 {
+            self.goes(edit::with_processes(&self.history, fewest))?;
         }
-        while self.history.processes > 1
+        while self.history.processes > fewest
             && self.goes(edit::with_processes(&self.history, self.history.processes - 1))?
         {}
         Ok(())
@@ -307,6 +309,7 @@ pub(crate) fn without(history: &History, part: Part) -> Option<History> {
     match part {
         Part::Message(message) => edit::without_message(history, message),
         Part::Fault(fault) => Some(edit::without_faults(history, fault, 1)),
-        Part::Process => (history.processes > 1).then(|| edit::with_processes(history, history.processes - 1)),
+        Part::Process => (history.processes > History::DEFAULT_PROCESSES)
+            .then(|| edit::with_processes(history, history.processes - 1)),
     }
 }
