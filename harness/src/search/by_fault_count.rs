@@ -83,6 +83,9 @@ pub(crate) fn by_fault_count(
         frontier = walk.one_more(&workloads, &frontier, count)?;
     }
     let acted = std::mem::take(&mut walk.acted);
+    if acted.contains_key("advance") {
+        walk.search.searched.jumps.clone_from(&walk.amounts);
+    }
     walk.search.searched.acted = acted.into_iter().collect();
     Ok(walk.search)
 }
