@@ -6,6 +6,7 @@
 
 mod act;
 mod faults;
+mod host;
 mod operation;
 mod plan;
 pub(crate) mod quiet;

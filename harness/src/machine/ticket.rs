@@ -15,6 +15,8 @@ use std::{
     time::Duration,
 };
 
+use redeliver_point::host;
+
 use super::trace::{Detail, Facts, Injected, Words};
 use crate::store::Process;
 
@@ -40,6 +42,8 @@ pub(crate) struct Desk {
     alive: RefCell<Vec<u32>>,
     /// A lock was released since the machine last looked.
     released: Cell<bool>,
+    /// A `step` is being polled to its end: nothing else gets a turn.
+    stepping: Cell<bool>,
 }
 
 /// The virtual clock, and whether anybody looked at it since it was last asked.
@@ -143,6 +147,7 @@ impl Desk {
             clock: Arc::default(),
             alive: RefCell::default(),
             released: Cell::new(false),
+            stepping: Cell::new(false),
         })
     }
 
@@ -156,6 +161,7 @@ impl Desk {
         self.clock.set(Duration::ZERO);
         self.clock.take_read();
         self.released.set(false);
+        self.stepping.set(false);
         let mut alive = self.alive.borrow_mut();
         alive.clear();
         alive.resize(processes, 0);
@@ -168,7 +174,7 @@ impl Desk {
             Some(_) => None,
             None => {
                 *desk = Some(Rc::clone(self));
-                Some(Entered(()))
+                Some(Entered { host_before: host::install(Some(&super::host::MACHINE)) })
             }
         })
     }
@@ -276,6 +282,10 @@ impl Desk {
 
     fn register(&self, waker: Option<&Waker>) -> Option<TicketId> {
         let (task, operations) = self.polled.get()?;
+        assert!(
+            !self.stepping.get(),
+            "an operation of a handle within `step`: it is a step of its own, so await it as it is"
+        );
         let number = operations + 1;
         self.polled.set(Some((task, number)));
         let id = TicketId(self.next.get());
@@ -291,11 +301,14 @@ impl Desk {
 }
 
 /// While it lives, handles on this thread turn to one desk.
-pub(crate) struct Entered(());
+pub(crate) struct Entered {
+    host_before: Option<&'static dyn host::Host>,
+}
 
 impl Drop for Entered {
     fn drop(&mut self) {
         DESK.set(None);
+        host::install(self.host_before);
     }
 }
 
@@ -379,6 +392,16 @@ fn on_desk<T>(f: impl FnOnce(&Desk) -> T) -> Option<T> {
 /// Tells the machine that a lock was released, so that whoever waits for one tries again. Does nothing outside a replay.
 pub(crate) fn release_locks() {
     on_desk(|desk| desk.released.set(true));
+}
+
+/// A `step` is about to be polled to its end.
+pub(super) fn step_begins() {
+    on_desk(|desk| desk.stepping.set(true));
+}
+
+/// It was.
+pub(super) fn step_ends() {
+    on_desk(|desk| desk.stepping.set(false));
 }
 
 /// Whether a replay is going on, on this thread, in which this process lives.
