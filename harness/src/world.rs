@@ -42,6 +42,12 @@ struct Stage<'a, S: Store, C, P, F> {
     processes: Vec<Option<Rc<C>>>,
 }
 
+impl<S: Store, C, P, F> World<S, C, P, F> {
+    pub(crate) fn new(store: S, boot: Boot<S, C>, source: Messages<P>, handler: F) -> Self {
+        Self { source, body: Body { store, boot, handler: Arc::new(handler), made: BTreeMap::new() } }
+    }
+}
+
 impl<S, C, P, F, O> World<S, C, P, F>
 where
     S: Store,
@@ -50,10 +56,6 @@ where
     F: AsyncFn(&C, &Delivery<P>) -> O + Send + Sync + 'static,
     O: IntoOutcome,
 {
-    pub(crate) fn new(store: S, boot: Boot<S, C>, source: Messages<P>, handler: F) -> Self {
-        Self { source, body: Body { store, boot, handler: Arc::new(handler), made: BTreeMap::new() } }
-    }
-
     /// Makes every message of a history that was not made before.
     fn make(&mut self, history: &History) -> Result<(), Error> {
         for (place, published) in history.messages.iter().enumerate() {
@@ -88,14 +90,14 @@ where
             let made = self.made.get(&(place, published.clone()));
             messages.push(Arc::clone(made.expect("messages are made before they are delivered")));
         }
-        let mut alias = None;
+        let mut aliases: Vec<(String, String)> = Vec::new();
         let (faults, turns) = match job {
             Job::Replay(history) => (&history.faults[..], None),
             Job::Reference(_, reference) => {
-                if let Some(like) = reference.one_more_like {
-                    let original = &messages[like];
-                    let fresh = format!("{}~again", original.id);
-                    alias = Some((fresh.clone(), original.id.clone()));
+                for like in &reference.one_more_like {
+                    let original = &messages[*like];
+                    let fresh = format!("{}~again{}~", original.id, aliases.len() + 1);
+                    aliases.push((fresh.clone(), original.id.clone()));
                     messages.push(Arc::new(Message { id: fresh, ..Message::clone(original) }));
                 }
                 (&[][..], Some(&reference.turns[..]))
@@ -116,8 +118,11 @@ where
             processes: (0..history.processes).map(|_| None).collect(),
         };
         let mut replay = Machine::on_this_thread(|machine| machine.replay(&plan, &mut stage, detail))?;
-        if let Some((fresh, original)) = alias {
-            replay.observation = replay.observation.map_text(|text| text.replace(&fresh, &original));
+        if !aliases.is_empty() {
+            let as_the_other = |text: &str| {
+                aliases.iter().fold(text.to_owned(), |text, (fresh, original)| text.replace(fresh, original))
+            };
+            replay.observation = replay.observation.map_text(as_the_other);
         }
         Ok(replay)
     }
@@ -196,6 +201,10 @@ where
 
     fn payload(&mut self, published: &Published, place: usize) -> Result<String, Error> {
         Ok(format!("{:?}", self.message(published, place)?.payload))
+    }
+
+    fn ordering_key(&mut self, published: &Published, place: usize) -> Result<Option<String>, Error> {
+        Ok(self.message(published, place)?.ordering_key.clone())
     }
 
     fn workloads(&self, at_most: usize) -> Vec<Workload> {

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     Error,
     delivery::{CopyId, Ending},
-    history::{DeliveryName, Fault},
+    history::{Coordinate, DeliveryName, Fault, Place},
     message::Supply,
 };
 
@@ -57,6 +57,8 @@ impl Run<'_> {
     fn supply(&mut self, delivery: DeliveryName, copy: CopyId) -> Supplied {
         if let Some(turn) = self.plan.turns.map(|turns| turns[copy.0]) {
             self.desk.clock().set(turn.at);
+            // The horizon counts from here: what waits for a lock gives up in time, however late the turn is.
+            self.last_fault = turn.at;
             return Supplied { began: turn.at, seed: turn.seed, ..Supplied::default() };
         }
         let seed = (delivery.message as u64) << 32 | u64::from(delivery.number);
@@ -92,11 +94,27 @@ impl Run<'_> {
         {
             return self.strike(task, at, index, fault, Some(ready));
         }
-        self.poll(task, Some((ready, Grant { fault: None, give_up: ready.give_up })))
+        let further = if self.detail == Detail::Facts { self.further(task, ready.number) } else { 0 };
+        self.poll(task, Some((ready, Grant { fault: None, give_up: ready.give_up, further })))
+    }
+
+    /// How many operations after this one its task will do before anything else happens: up to the next fault that stands
+    /// at one of them.
+    fn further(&self, task: TaskId, number: u32) -> u32 {
+        const MOST: u32 = 1_000;
+        if !self.desk.is_alone(task) {
+            return 0;
+        }
+        let delivery = self.tasks[task].delivery;
+        let next = self.waiting_faults().filter_map(|(_, fault)| match fault.coordinate()? {
+            Coordinate { delivery: of, place: Place::Operation(n) } if of == delivery && n > number => Some(n),
+            _ => None,
+        });
+        next.min().map_or(MOST, |next| next - number - 1)
     }
 
     /// The first fault of the history that is to act at this point and has not.
-    fn fault_at(&self, at: crate::history::Coordinate) -> Option<(usize, Fault)> {
+    fn fault_at(&self, at: Coordinate) -> Option<(usize, Fault)> {
         let found = self.waiting_faults().find(|(_, fault)| fault.coordinate() == Some(at));
         found.map(|(index, fault)| (index, fault.clone()))
     }
@@ -115,10 +133,15 @@ impl Run<'_> {
         self.desk.begin_poll(at, task.operations);
         let polled = panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut Context::from_waker(&waker))));
         task.operations = self.desk.end_poll();
-        let report = self.desk.take_report();
-        if let (Some((ready, _)), Some(report)) = (granted, report) {
-            self.record(at, ready, report)?;
+        let mut reports = std::mem::take(&mut self.reports);
+        self.desk.take_reports(&mut reports);
+        for (place, report) in reports.drain(..).enumerate() {
+            // What acted further took turns of its own.
+            self.turn += u64::from(place > 0);
+            self.steps += u32::from(place > 0);
+            self.record(at, report)?;
         }
+        self.reports = reports;
         self.note_supply(at);
         match polled {
             Ok(Poll::Pending) => {}
@@ -140,24 +163,24 @@ impl Run<'_> {
     }
 
     /// Writes down what an operation did with its turn.
-    fn record(&mut self, task: TaskId, ready: Ready, report: Report) -> Result<(), Error> {
-        let point = self.tasks[task].delivery.operation(ready.number);
-        let process = self.tasks[task].process.clone();
+    fn record(&mut self, task: TaskId, report: Report) -> Result<(), Error> {
+        let Task { delivery, process, .. } = &self.tasks[task];
+        let (delivery, process) = (*delivery, process.clone());
         match report {
-            Report::Acted(mut facts, words) => {
+            Report::Acted(number, mut facts, words) => {
                 if self.detail == Detail::Watched && facts.changes {
                     facts.observed_change = self.observed_change()?;
                 }
                 if facts.reads_clock {
                     self.desk.clock().read();
                 }
-                self.events.push(Event::Step { at: point, process, facts, words });
-                self.lift_holds(|until| until == Until::Point(point));
+                let at = delivery.operation(number);
+                self.events.push(Event::Step { at, process, facts, words });
+                self.lift_holds(|until| until == Until::Point(at));
             }
-            Report::Blocked(patience, words) => {
-                let first = self.desk.block(ready.id, self.desk.clock().now() + patience);
-                if first {
-                    self.events.push(Event::Blocked { at: point, process, words });
+            Report::Blocked(number, ticket, patience, words) => {
+                if self.desk.block(ticket, self.desk.clock().now() + patience) {
+                    self.events.push(Event::Blocked { at: delivery.operation(number), process, words });
                 }
             }
         }

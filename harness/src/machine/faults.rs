@@ -139,7 +139,7 @@ impl Run<'_> {
         };
         let (position, place, last_fault) = (self.events.len(), self.acted.len(), self.last_fault);
         self.acts(index);
-        self.poll(task, Some((ready, Grant { fault: Some(what), give_up: false })))?;
+        self.poll(task, Some((ready, Grant { fault: Some(what), give_up: false, further: 0 })))?;
         let point = self.tasks[task].delivery.operation(ready.number);
         let acted = match self.events.get(position) {
             Some(Event::Step { at, facts, .. }) if *at == point => Some(facts.suffered == Some(what)),
@@ -149,7 +149,9 @@ impl Run<'_> {
             return Ok(());
         }
         self.acted.remove(place);
-        self.last_fault = last_fault;
+        if self.acted.len() == place {
+            self.last_fault = last_fault;
+        }
         match acted {
             Some(_) => self.refuse(index, "the operation that stands there cannot suffer it"),
             // It found a lock taken, or was not polled: the fault waits with it.

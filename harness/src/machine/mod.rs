@@ -5,6 +5,8 @@
 //! which histories to try (`search`).
 
 mod act;
+#[cfg(feature = "sqlite")]
+pub(crate) mod baton;
 mod faults;
 mod host;
 mod operation;
@@ -12,6 +14,7 @@ mod plan;
 pub(crate) mod quiet;
 mod replay;
 mod schedule;
+mod standing;
 mod task;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -25,3 +28,5 @@ pub(crate) use plan::{Call, Handlers, Plan, Turn};
 pub(crate) use replay::Machine;
 pub(crate) use task::Work;
 pub(crate) use ticket::{Clock, Ticket, lives, release_locks};
+#[cfg(feature = "sqlite")]
+pub(crate) use ticket::{Grant, acted_further, give_up};

@@ -11,7 +11,7 @@ use super::{
     plan::{Handlers, Once, Plan},
     quiet,
     task::{State, Task, Until},
-    ticket::{Desk, TaskId},
+    ticket::{Desk, Report, TaskId},
     trace::{Acted, Answer, Detail, End, Event, Fate, Replay, Supplied, Unused},
 };
 use crate::{
@@ -48,6 +48,8 @@ pub(super) struct Run<'a> {
     /// Deferrals hold nothing back any more, since what they wait for never comes.
     pub(super) deferrals_over: bool,
     pub(super) steps: u32,
+    /// Kept for its room.
+    pub(super) reports: Vec<Report>,
     pub(super) events: Vec<Event>,
     pub(super) acted: Vec<Acted>,
     pub(super) fates: Vec<Fate>,
@@ -56,6 +58,8 @@ pub(super) struct Run<'a> {
     /// The process that had each message last.
     pub(super) homes: Vec<usize>,
     pub(super) seen_before: Option<Observation>,
+    /// A hash of what is not in the events, taken when the last fault had acted.
+    pub(super) standing: Option<u64>,
 }
 
 /// How a fault stands in a replay.
@@ -121,12 +125,14 @@ impl<'a> Run<'a> {
             last_fault: Duration::ZERO,
             deferrals_over: false,
             steps: 0,
+            reports: Vec::new(),
             events: Vec::new(),
             acted: Vec::new(),
             fates: vec![Fate::default(); plan.messages],
             numbers: vec![0; plan.messages],
             homes: vec![0; plan.messages],
             seen_before: None,
+            standing: None,
         }
     }
 
@@ -138,8 +144,13 @@ impl<'a> Run<'a> {
     }
 
     fn to_the_end(&mut self) -> Result<End, Error> {
+        self.note_standing();
         while self.move_on()? {
             self.turn += 1;
+            self.note_standing();
+            if let Some(trouble) = self.desk.take_trouble() {
+                return Ok(End::Inconclusive(trouble));
+            }
             if self.steps > MOST_STEPS {
                 return Ok(End::Inconclusive(self.never_ends()));
             }
@@ -181,6 +192,7 @@ impl<'a> Run<'a> {
             observation,
             end,
             key: hasher.finish(),
+            standing: self.standing.unwrap_or_default(),
         })
     }
 

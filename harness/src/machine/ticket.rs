@@ -6,6 +6,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    hash::{Hash, Hasher},
     rc::Rc,
     sync::{
         Arc,
@@ -35,7 +36,7 @@ pub(crate) struct Desk {
     /// The task that is being polled, and how many operations it has registered so far.
     polled: Cell<Option<(TaskId, u32)>>,
     granted: Cell<Option<(TicketId, Grant)>>,
-    report: RefCell<Option<Report>>,
+    reports: RefCell<Vec<Report>>,
     detail: Cell<Detail>,
     clock: Arc<Clock>,
     /// The incarnation of each process that is alive.
@@ -44,6 +45,8 @@ pub(crate) struct Desk {
     released: Cell<bool>,
     /// A `step` is being polled to its end: nothing else gets a turn.
     stepping: Cell<bool>,
+    /// Why the replay cannot go on, if it cannot.
+    trouble: RefCell<Option<String>>,
 }
 
 /// The virtual clock, and whether anybody looked at it since it was last asked.
@@ -74,7 +77,7 @@ struct Entry {
 }
 
 /// What a ticket waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Waits {
     /// Its turn.
     Turn,
@@ -103,15 +106,18 @@ pub(crate) struct Grant {
     pub(crate) fault: Option<Injected>,
     /// It has waited for a lock as long as its store does: it must not wait again, but return the store's own error.
     pub(crate) give_up: bool,
+    /// So many further operations may act in the same turn: the machine would choose this task again and again, and no fault
+    /// stands at them. Whatever cannot do several at once need not.
+    pub(crate) further: u32,
 }
 
-/// What an operation did with its turn.
+/// What an operation of this number did with its turn.
 #[derive(Debug)]
 pub(crate) enum Report {
     /// It acted.
-    Acted(Facts, Option<Box<Words>>),
-    /// It found a lock taken and waits for at most this long.
-    Blocked(Duration, Option<Box<Words>>),
+    Acted(u32, Facts, Option<Box<Words>>),
+    /// It found a lock taken and waits with this ticket, for at most this long.
+    Blocked(u32, TicketId, Duration, Option<Box<Words>>),
 }
 
 impl Clock {
@@ -142,12 +148,13 @@ impl Desk {
             next: Cell::new(DESKS.fetch_add(1, Ordering::Relaxed) << 40),
             polled: Cell::new(None),
             granted: Cell::new(None),
-            report: RefCell::new(None),
+            reports: RefCell::default(),
             detail: Cell::new(Detail::Facts),
             clock: Arc::default(),
             alive: RefCell::default(),
             released: Cell::new(false),
             stepping: Cell::new(false),
+            trouble: RefCell::new(None),
         })
     }
 
@@ -156,12 +163,13 @@ impl Desk {
         self.tickets.borrow_mut().clear();
         self.polled.set(None);
         self.granted.set(None);
-        self.report.replace(None);
+        self.reports.borrow_mut().clear();
         self.detail.set(detail);
         self.clock.set(Duration::ZERO);
         self.clock.take_read();
         self.released.set(false);
         self.stepping.set(false);
+        self.trouble.replace(None);
         let mut alive = self.alive.borrow_mut();
         alive.clear();
         alive.resize(processes, 0);
@@ -202,14 +210,19 @@ impl Desk {
         }
     }
 
-    /// Takes back a grant that was not used, and what the operation said if it was.
-    pub(crate) fn take_report(&self) -> Option<Report> {
+    /// Takes back a grant that was not used, and what was done with it if it was: by the operation that it was granted to,
+    /// and by those that acted after it in the same turn.
+    pub(crate) fn take_reports(&self, into: &mut Vec<Report>) {
         let granted = self.granted.take();
-        let report = self.report.take();
-        if let (None, Some((ticket, _))) = (&report, granted) {
+        into.append(&mut self.reports.borrow_mut());
+        if let (true, Some((ticket, _))) = (into.is_empty(), granted) {
             self.with(ticket, |entry| entry.waits = Waits::Poll);
         }
-        report
+    }
+
+    /// Whether this is the only ticket of its task.
+    pub(crate) fn is_alone(&self, task: TaskId) -> bool {
+        self.tickets.borrow().iter().filter(|entry| entry.task == task).count() == 1
     }
 
     /// The first ticket of this task that waits for nothing but its turn.
@@ -238,6 +251,11 @@ impl Desk {
         first.unwrap_or(false)
     }
 
+    /// Why the replay cannot go on, if it cannot.
+    pub(crate) fn take_trouble(&self) -> Option<String> {
+        self.trouble.take()
+    }
+
     /// Whether a lock was released since this was last asked.
     pub(crate) fn take_released(&self) -> bool {
         self.released.take()
@@ -257,6 +275,14 @@ impl Desk {
             entry.waits = Waits::Conflict;
             entry.task
         })
+    }
+
+    /// Hashes who waits, for what, and whether they are about to try again.
+    pub(super) fn remember(&self, state: &mut impl Hasher) {
+        self.released.get().hash(state);
+        for entry in self.tickets.borrow().iter() {
+            (entry.task, entry.number, entry.waits, entry.patience_ends).hash(state);
+        }
     }
 
     /// Takes every ticket of a task away.
@@ -364,13 +390,32 @@ impl Ticket {
 
     /// Tells that the operation acted; the ticket is used up.
     pub(crate) fn acted(self, facts: Facts, words: Option<Box<Words>>) {
-        on_desk(|desk| desk.report.replace(Some(Report::Acted(facts, words))));
+        on_desk(|desk| {
+            if let Some(number) = desk.with(self.id, |entry| entry.number) {
+                desk.reports.borrow_mut().push(Report::Acted(number, facts, words));
+            }
+        });
     }
 
     /// Tells that the operation found a lock taken, and for how long its store waits for one.
     pub(crate) fn blocked(&self, patience: Duration, words: Option<Box<Words>>) {
-        on_desk(|desk| desk.report.replace(Some(Report::Blocked(patience, words))));
+        on_desk(|desk| {
+            if let Some(number) = desk.with(self.id, |entry| entry.number) {
+                desk.reports.borrow_mut().push(Report::Blocked(number, self.id, patience, words));
+            }
+        });
     }
+}
+
+/// Tells that one more operation acted in a turn that was granted for it.
+#[cfg(feature = "sqlite")]
+pub(crate) fn acted_further(facts: Facts) {
+    on_desk(|desk| {
+        if let Some((task, operations)) = desk.polled.get() {
+            desk.polled.set(Some((task, operations + 1)));
+            desk.reports.borrow_mut().push(Report::Acted(operations + 1, facts, None));
+        }
+    });
 }
 
 impl Drop for Ticket {
@@ -402,6 +447,13 @@ pub(super) fn step_begins() {
 /// It was.
 pub(super) fn step_ends() {
     on_desk(|desk| desk.stepping.set(false));
+}
+
+/// Tells the machine that the replay cannot be judged, and why. Does nothing outside a replay.
+pub(crate) fn give_up(why: &str) {
+    on_desk(|desk| {
+        desk.trouble.borrow_mut().get_or_insert_with(|| why.to_owned());
+    });
 }
 
 /// Whether a replay is going on, on this thread, in which this process lives.

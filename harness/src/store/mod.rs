@@ -5,6 +5,8 @@
 
 mod key_value;
 mod observation;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 mod tuples;
 
 pub use key_value::{KeyValue, KeyValueTransaction};

@@ -1,0 +1,5 @@
+//! The tests of the whole, in one binary.
+
+mod histories;
+mod history_errors;
+mod round_trip;
