@@ -158,7 +158,7 @@ fn what_is_skipped_changes_nothing() {
 }
 
 #[test]
-#[ignore = "for a release build: a million replays"]
+#[cfg(not(debug_assertions))] // A million replays: continuous integration runs the tests in release once more.
 fn what_is_skipped_changes_nothing_in_larger_searches() {
     skips_change_nothing(&mut toys::subject(toys::three_steps), 2, 3);
     skips_change_nothing(&mut toys::subject(toys::mark_first), 2, 3);
@@ -167,29 +167,6 @@ fn what_is_skipped_changes_nothing_in_larger_searches() {
     skips_change_nothing(&mut toys::subject(toys::overwrites), 3, 3);
     skips_change_nothing(&mut toys::subject(toys::forgets), 2, 2);
     skips_change_nothing(&mut toys::subject(toys::blind), 3, 3);
-}
-
-#[test]
-#[ignore = "says how much is searched and skipped, and how long it takes; for a release build"]
-#[expect(clippy::disallowed_methods, reason = "it is timed for whoever reads it")]
-fn how_much_is_searched() {
-    let say = |name: &str, subject: &mut dyn Subject, messages, faults| {
-        for skips in [true, false] {
-            let options = Options { skips, ..options(messages, faults) };
-            let began = std::time::Instant::now();
-            let (search, failing) = search(subject, &options);
-            let took = began.elapsed();
-            let Searched { histories, acted, .. } = &search.searched;
-            println!("{name}, {messages} messages, skips {skips}: {histories:?}, {} fail, {took:?}", failing.len());
-            println!("    {:?}, {} idle, {acted:?}", search.skipped, search.idle);
-        }
-    };
-    say("atomic", &mut toys::subject(toys::atomic), 2, 2);
-    say("atomic", &mut toys::subject(toys::atomic), 2, 3);
-    say("looks first", &mut toys::subject(toys::looks_first), 2, 2);
-    say("three steps", &mut toys::subject(toys::three_steps), 2, 2);
-    say("blind", &mut toys::subject(toys::blind), 3, 3);
-    say("forgets", &mut toys::subject(toys::forgets), 2, 2);
 }
 
 #[test]

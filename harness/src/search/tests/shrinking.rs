@@ -87,7 +87,7 @@ fn a_fault_is_aimed_again_when_a_crash_before_it_is_gone() {
     assert_eq!(shrunk.messages.len(), 1);
     let faults: Vec<String> = shrunk.faults.iter().map(ToString::to_string).collect();
     assert_eq!(faults, ["overlap m0#1.2"]);
-    assert_eq!(shrunk.processes, 1);
+    assert_eq!(shrunk.processes, History::DEFAULT_PROCESSES);
 }
 
 #[test]
