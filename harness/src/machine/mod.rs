@@ -13,6 +13,7 @@ mod operation;
 mod plan;
 pub(crate) mod quiet;
 mod replay;
+mod room;
 mod schedule;
 mod standing;
 mod task;
