@@ -63,7 +63,7 @@ impl Run<'_> {
         task.hold.is_none()
             && match task.state {
                 State::Fresh | State::AtAck(_) => true,
-                State::Running => task.woken.is_set() || self.desk.first_ready(at).is_some(),
+                State::Running => task.given.woken.is_set() || self.desk.first_ready(at).is_some(),
                 State::Ended => false,
             }
     }
