@@ -185,6 +185,9 @@ impl<'a> Run<'a> {
     }
 
     fn finish(&mut self, end: End) -> Result<Replay, Error> {
+        if self.plan.turns.is_some() {
+            self.desk.clock().set(self.desk.clock().now().max(self.plan.until));
+        }
         let observation = self.handlers.observe()?;
         let mut hasher = FxHasher::default();
         self.events.hash(&mut hasher);

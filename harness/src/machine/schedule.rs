@@ -10,7 +10,7 @@ use super::{
     replay::Run,
     task::{Hold, State, Until},
     ticket::{TaskId, TicketId},
-    trace::{Event, Origin},
+    trace::{Detail, Event, Origin},
 };
 use crate::{
     Error,
@@ -160,6 +160,12 @@ impl Run<'_> {
         if to > self.desk.clock().now() {
             self.desk.clock().set(to);
             self.events.push(Event::Clock { to });
+            // What expires now is the clock's doing and not that of the next step. A store that cannot say says so again.
+            if self.detail == Detail::Watched
+                && let Ok(now) = self.handlers.observe()
+            {
+                self.seen_before = Some(now);
+            }
         }
     }
 

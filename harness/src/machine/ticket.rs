@@ -510,6 +510,11 @@ pub(crate) fn give_up(why: &str) {
     });
 }
 
+/// The virtual time, if a replay is going on, on this thread.
+pub(crate) fn now() -> Option<Duration> {
+    DESK.with_borrow(|desk| desk.as_ref().map(|desk| desk.clock.now()))
+}
+
 /// Whether a replay is going on, on this thread, in which this process lives.
 pub(crate) fn lives(process: &Process) -> bool {
     on_desk(|desk| desk.is_alive(process)).unwrap_or(false)
