@@ -1,5 +1,9 @@
 //! The tests of the whole, in one binary.
 
+mod cli;
+mod detection;
+mod golden;
 mod histories;
 mod history_errors;
 mod round_trip;
+mod soundness;
