@@ -15,7 +15,8 @@ fn hold(options: &Options) {
         assert_eq!(searched.faults, options.faults, "{}", entry.name);
         assert_eq!(searched.unseen, [""; 0], "{}: everything that is lost can be seen", entry.name);
         if options.faults > 0 {
-            let acted: Vec<&str> = searched.acted.iter().filter(|(_, times)| *times > 0).map(|(word, _)| *word).collect();
+            let acted: Vec<&str> =
+                searched.acted.iter().filter(|(_, times)| *times > 0).map(|(word, _)| *word).collect();
             for word in ["crash", "duplicate", "fail", "lose-ack", "lose-reply", "overlap", "pause"] {
                 assert!(acted.contains(&word), "{}: {word} never acted", entry.name);
             }
