@@ -66,6 +66,7 @@ impl Replays {
                 messages: 2,
                 faults: &self.faults,
                 turns: None,
+                until: std::time::Duration::ZERO,
             };
             let replay = Machine::on_this_thread(|machine| machine.replay(&plan, &mut self.stage, Detail::Facts));
             events += replay.expect("a key-value store has no errors of its own").events.len();
