@@ -7,7 +7,7 @@
 use std::{collections::BTreeSet, fmt};
 
 use super::{
-    program::{Answer, Cursor, Next, Program},
+    program::Program,
     schedule::Move,
     simulate::{Delivery, Hold, Injected, Place, Seen, System, TaskId},
 };
@@ -22,13 +22,14 @@ pub struct Judged {
     /// Its faults, in the order in which they acted.
     pub faults: Vec<Fault>,
     pub violated: bool,
+    /// One of its faults is a pause that ended at once, since nothing else could run: a search may leave it out.
+    pub idle: bool,
 }
 
-/// What can happen at a point, in the order in which faults at one point act.
-const OVERLAP: u8 = 1;
-const DUPLICATE: u8 = 2;
-const PAUSE: u8 = 3;
-const LAST: u8 = 4;
+/// The order in which faults at one point act; of each rank there is at most one.
+const BESIDE: u8 = 1;
+const PAUSE: u8 = 2;
+const LAST: u8 = 3;
 
 /// Every history of this program over messages of these amounts, with at most so many faults.
 pub fn histories(program: &Program, amounts: &[i64], faults: usize) -> Vec<Judged> {
@@ -88,7 +89,7 @@ impl<'a> Enumerator<'a> {
             self.branch_at_handling(&system, &faults, &handled_before);
         }
         let violated = !agrees(self.program, self.amounts, &system);
-        self.found.push(Judged { faults, violated });
+        self.found.push(Judged { faults, violated, idle: system.idle });
     }
 
     /// Goes on with one more fault, which acts now as `act` says.
@@ -110,16 +111,17 @@ impl<'a> Enumerator<'a> {
             return;
         }
         let (point, delivery, process) = (task.point(), task.delivery, task.process);
-        if task.faults_past < OVERLAP && system.is_unsettled(at) {
+        if task.faults_past < BESIDE && system.is_unsettled(at) {
             self.with(system, faults, format!("overlap {point}"), |system| {
-                system.tasks[at].faults_past = OVERLAP;
+                system.tasks[at].faults_past = BESIDE;
                 system.beside(at, true);
             });
         }
-        if task.faults_past < DUPLICATE {
+        // Beside an acknowledgement a second copy is the one that is held until the message is handled.
+        if task.faults_past < BESIDE && task.place != Place::Ack {
             let duplicate = format!("duplicate m{} at {point}", delivery.message);
             self.with(system, faults, duplicate, |system| {
-                system.tasks[at].faults_past = DUPLICATE;
+                system.tasks[at].faults_past = BESIDE;
                 system.beside(at, false);
             });
         }
@@ -127,22 +129,22 @@ impl<'a> Enumerator<'a> {
             self.with(system, faults, format!("pause {point}"), |system| {
                 system.tasks[at].faults_past = PAUSE;
                 system.tasks[at].hold = Some(Hold { since: system.step, meets: None });
+                system.idle |= system.next_move() == Some(Move::Resume(at));
             });
         }
         if task.faults_past < LAST {
             self.with(system, faults, format!("crash {point}"), |system| system.crash(process));
         }
-        if task.place == Place::Ack && task.faults_past < LAST {
+        if task.faults_past < LAST && task.place == Place::Ack {
             self.with(system, faults, format!("lose-ack {delivery}"), |system| system.end(at, false));
         }
-        if !system.must_wait(at) {
-            for injected in system.can_suffer(at) {
-                let word = match injected {
-                    Injected::Fail => "fail",
-                    Injected::LoseReply => "lose-reply",
-                };
-                self.with(system, faults, format!("{word} {point}"), |system| system.act(at, Some(*injected)));
-            }
+        // A connection breaks where the operation begins to wait for a lock; a reply is lost where it has acted.
+        if task.faults_past < LAST && system.can_fail(at) {
+            self.with(system, faults, format!("fail {point}"), |system| system.act(at, Some(Injected::Fail)));
+        }
+        if !system.must_wait(at) && system.can_lose_reply(at) {
+            let lost = Some(Injected::LoseReply);
+            self.with(system, faults, format!("lose-reply {point}"), |system| system.act(at, lost));
         }
     }
 

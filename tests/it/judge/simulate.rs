@@ -25,8 +25,7 @@ pub struct System<'a> {
     amounts: &'a [i64],
     committed: Data,
     ledger: i64,
-    /// What the open transaction has done, and whose it is.
-    transaction: Option<(TaskId, Data)>,
+    transaction: Option<Transaction>,
     pub copies: Vec<Copy>,
     pub tasks: Vec<Task>,
     pub messages: Vec<Fate>,
@@ -39,9 +38,19 @@ pub struct System<'a> {
     pub step: u64,
     /// Which delivery is put off past which message.
     pub deferred: Vec<(Delivery, usize)>,
+    /// A fault so far changed nothing.
+    pub idle: bool,
 }
 
-#[derive(Clone, Debug, Default)]
+/// The open transaction: whose it is, what its owner sees, and whether it wrote.
+#[derive(Clone, Debug)]
+struct Transaction {
+    owner: TaskId,
+    data: Data,
+    wrote: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Data {
     marks: BTreeSet<usize>,
     balance: i64,
@@ -138,6 +147,7 @@ impl<'a> System<'a> {
             last_fault: 0,
             step: 0,
             deferred: Vec::new(),
+            idle: false,
         };
         for message in 0..amounts.len() {
             system.hold_copy(message);
@@ -216,7 +226,7 @@ impl<'a> System<'a> {
     /// Whether the operation before which this delivery stands finds the lock taken.
     pub fn must_wait(&self, at: TaskId) -> bool {
         let Place::Operation(instruction) = self.tasks[at].place else { return false };
-        let taken = self.transaction.as_ref().is_some_and(|(owner, _)| *owner != at);
+        let taken = self.transaction.as_ref().is_some_and(|open| open.owner != at);
         let wants = match instruction {
             Instruction::Begin => true,
             Instruction::Mark(_) | Instruction::Apply | Instruction::Set => !self.tasks[at].cursor.in_transaction(),
@@ -240,12 +250,15 @@ impl<'a> System<'a> {
     pub fn act(&mut self, at: TaskId, injected: Option<Injected>) {
         let Place::Operation(instruction) = self.tasks[at].place else { unreachable!("there is no operation") };
         let gives_up = std::mem::take(&mut self.tasks[at].gives_up);
-        let acts = injected != Some(Injected::Fail) && !gives_up;
-        let acted = if acts { self.perform(at, instruction) } else { Reply::Failed };
-        let reply = if injected.is_some() { Reply::Failed } else { acted };
-        // A commit that failed leaves nothing open: the handler gives the transaction up.
-        if instruction == Instruction::Commit && !acts {
-            self.close(at, false);
+        let mut reply = Reply::Failed;
+        if injected == Some(Injected::Fail) {
+            // The connection breaks, and takes with it a transaction that is open on it. The ledger has one of its own.
+            if instruction != Instruction::Emit {
+                self.close(at, false);
+            }
+        } else if !gives_up {
+            let acted = self.perform(at, instruction);
+            reply = if injected.is_some() { Reply::Failed } else { acted };
         }
         self.tasks[at].cursor.answered(self.program, reply);
         self.arrive(at);
@@ -254,30 +267,31 @@ impl<'a> System<'a> {
     fn perform(&mut self, at: TaskId, instruction: Instruction) -> Reply {
         let message = self.tasks[at].delivery.message;
         let amount = self.amounts[message];
-        let data = match &mut self.transaction {
-            Some((owner, data)) if *owner == at => data,
-            _ => &mut self.committed,
-        };
         match instruction {
-            Instruction::Check { .. } if data.marks.contains(&message) => return Reply::Present,
-            Instruction::Check { .. } => {}
-            Instruction::Mark(_) if !data.marks.insert(message) => return Reply::Present,
-            Instruction::Mark(_) => {}
-            Instruction::Apply => data.balance += amount,
-            Instruction::Set => data.value = Some(amount),
-            Instruction::Begin => self.transaction = Some((at, self.committed.clone())),
+            Instruction::Begin => {
+                self.transaction = Some(Transaction { owner: at, data: self.committed.clone(), wrote: false });
+            }
             Instruction::Commit => self.close(at, true),
             Instruction::Rollback => self.close(at, false),
             Instruction::Emit => self.ledger += amount,
+            _ => match &mut self.transaction {
+                Some(open) if open.owner == at => {
+                    let before = open.data.clone();
+                    let reply = open.data.change(message, amount, instruction);
+                    open.wrote |= open.data != before;
+                    return reply;
+                }
+                _ => return self.committed.change(message, amount, instruction),
+            },
         }
         Reply::Fine
     }
 
     /// The transaction of this delivery ends, if it has one: whoever waits for the lock may try again.
     fn close(&mut self, at: TaskId, commits: bool) {
-        let Some((_, data)) = self.transaction.take_if(|(owner, _)| *owner == at) else { return };
+        let Some(ended) = self.transaction.take_if(|open| open.owner == at) else { return };
         if commits {
-            self.committed = data;
+            self.committed = ended.data;
         }
         for task in self.tasks.iter_mut().filter(|task| task.parked) {
             task.parked = false;
@@ -340,20 +354,34 @@ impl<'a> System<'a> {
         !self.copies[self.tasks[at].copy].settled
     }
 
-    /// What can go wrong with the operation before which this delivery stands.
-    ///
-    /// A read can fail. What writes outside a transaction, and a commit, can also take effect and lose its reply. A roll back
-    /// cannot fail.
-    pub fn can_suffer(&self, at: TaskId) -> &'static [Injected] {
-        let Place::Operation(instruction) = self.tasks[at].place else { return &[] };
-        match instruction {
-            Instruction::Rollback => &[],
-            Instruction::Check { .. } | Instruction::Begin => &[Injected::Fail],
-            Instruction::Mark(_) | Instruction::Apply | Instruction::Set if self.tasks[at].cursor.in_transaction() => {
-                &[Injected::Fail]
-            }
-            _ => &[Injected::Fail, Injected::LoseReply],
+    /// Whether the operation before which this delivery stands can return an error without effect: all but a roll back.
+    pub fn can_fail(&self, at: TaskId) -> bool {
+        matches!(self.tasks[at].place, Place::Operation(instruction) if instruction != Instruction::Rollback)
+    }
+
+    /// Whether it can take effect and return an error: what changes something durable can, and so can the commit of a
+    /// transaction that wrote.
+    pub fn can_lose_reply(&self, at: TaskId) -> bool {
+        let Place::Operation(instruction) = self.tasks[at].place else { return false };
+        if instruction == Instruction::Commit {
+            return self.transaction.as_ref().is_some_and(|open| open.owner == at && open.wrote);
         }
+        let mut after = self.clone();
+        after.perform(at, instruction);
+        (&after.committed, after.ledger) != (&self.committed, self.ledger)
+    }
+}
+
+impl Data {
+    fn change(&mut self, message: usize, amount: i64, instruction: Instruction) -> Reply {
+        match instruction {
+            Instruction::Check { .. } if self.marks.contains(&message) => return Reply::Present,
+            Instruction::Mark(_) if !self.marks.insert(message) => return Reply::Present,
+            Instruction::Apply => self.balance += amount,
+            Instruction::Set => self.value = Some(amount),
+            _ => {}
+        }
+        Reply::Fine
     }
 }
 
