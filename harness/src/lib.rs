@@ -2,9 +2,11 @@
 //!
 //! Users name the facade package `redeliver`, which re-exports what they need from here.
 
+mod check;
 mod contract;
 mod delivery;
 mod error;
+mod harness;
 pub mod history;
 mod machine;
 mod message;
@@ -19,10 +21,15 @@ mod world;
 pub use contract::Contract;
 pub use delivery::{DeliveryModel, UnknownModel};
 pub use error::Error;
+pub use harness::Harness;
 pub use history::History;
 pub use message::{Delivery, Message};
 pub use messages::Messages;
 pub use oracle::Anomaly;
 pub use outcome::{IntoOutcome, Outcome};
+#[cfg(feature = "sqlite")]
+pub use store::sqlite;
+#[cfg(feature = "sqlite")]
+pub use store::sqlite::Sqlite;
 pub use store::{Observation, Process, Store};
 pub use verdict::{Counterexample, Inconclusive, Searched, Verdict};

@@ -42,6 +42,12 @@ struct Stage<'a, S: Store, C, P, F> {
     processes: Vec<Option<Rc<C>>>,
 }
 
+impl<S: Store, C, P, F> World<S, C, P, F> {
+    pub(crate) fn new(store: S, boot: Boot<S, C>, source: Messages<P>, handler: F) -> Self {
+        Self { source, body: Body { store, boot, handler: Arc::new(handler), made: BTreeMap::new() } }
+    }
+}
+
 impl<S, C, P, F, O> World<S, C, P, F>
 where
     S: Store,
@@ -50,10 +56,6 @@ where
     F: AsyncFn(&C, &Delivery<P>) -> O + Send + Sync + 'static,
     O: IntoOutcome,
 {
-    pub(crate) fn new(store: S, boot: Boot<S, C>, source: Messages<P>, handler: F) -> Self {
-        Self { source, body: Body { store, boot, handler: Arc::new(handler), made: BTreeMap::new() } }
-    }
-
     /// Makes every message of a history that was not made before.
     fn make(&mut self, history: &History) -> Result<(), Error> {
         for (place, published) in history.messages.iter().enumerate() {

@@ -50,6 +50,16 @@ pub enum Payload {
     Written(String),
 }
 
+impl Published {
+    /// The hash of what was generated, if it was and somebody said.
+    pub(crate) fn hash(&self) -> Option<u64> {
+        match self.payload {
+            Payload::Generated { hash, .. } => hash,
+            Payload::Written(_) => None,
+        }
+    }
+}
+
 impl History {
     /// Processes in a history that does not say.
     pub const DEFAULT_PROCESSES: usize = 2;

@@ -5,6 +5,8 @@
 //! which histories to try (`search`).
 
 mod act;
+#[cfg(feature = "sqlite")]
+pub(crate) mod baton;
 mod faults;
 mod operation;
 mod plan;
@@ -19,4 +21,4 @@ pub(crate) use operation::{Act, Operation, Turn as OperationTurn, operate};
 pub(crate) use plan::{Call, Handlers, Plan, Turn};
 pub(crate) use replay::Machine;
 pub(crate) use task::Work;
-pub(crate) use ticket::{Clock, Ticket, lives, release_locks};
+pub(crate) use ticket::{Clock, Ticket, give_up, lives, release_locks};

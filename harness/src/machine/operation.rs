@@ -63,6 +63,11 @@ impl Turn {
         self.now
     }
 
+    /// Whether anybody wants the words of this step.
+    pub(crate) fn wants_words(&self) -> bool {
+        self.wants_words
+    }
+
     /// Fills in the words of this step, if anybody wants them.
     pub(crate) fn words(&mut self, fill: impl FnOnce(&mut Words)) {
         if self.wants_words {

@@ -136,6 +136,9 @@ impl<'a> Run<'a> {
     fn to_the_end(&mut self) -> Result<End, Error> {
         while self.move_on()? {
             self.turn += 1;
+            if let Some(trouble) = self.desk.take_trouble() {
+                return Ok(End::Inconclusive(trouble));
+            }
             if self.steps > MOST_STEPS {
                 return Ok(End::Inconclusive(self.never_ends()));
             }

@@ -35,6 +35,8 @@ pub(crate) struct Desk {
     alive: RefCell<Vec<u32>>,
     /// A lock was released since the machine last looked.
     released: Cell<bool>,
+    /// Why the replay cannot go on, if it cannot.
+    trouble: RefCell<Option<String>>,
 }
 
 /// The virtual clock, and whether anybody looked at it since it was last asked.
@@ -114,6 +116,7 @@ impl Desk {
             clock: Arc::default(),
             alive: RefCell::default(),
             released: Cell::new(false),
+            trouble: RefCell::new(None),
         })
     }
 
@@ -128,6 +131,7 @@ impl Desk {
         self.clock.set(Duration::ZERO);
         self.clock.take_read();
         self.released.set(false);
+        self.trouble.replace(None);
         let mut alive = self.alive.borrow_mut();
         alive.clear();
         alive.resize(processes, 0);
@@ -184,6 +188,11 @@ impl Desk {
         if let Some(entry) = self.tickets.borrow_mut().iter_mut().find(|entry| entry.id == ticket) {
             entry.blocked = false;
         }
+    }
+
+    /// Why the replay cannot go on, if it cannot.
+    pub(crate) fn take_trouble(&self) -> Option<String> {
+        self.trouble.take()
     }
 
     /// Whether a lock was released since this was last asked.
@@ -305,6 +314,15 @@ pub(crate) fn release_locks() {
     DESK.with_borrow(|desk| {
         if let Some(desk) = desk {
             desk.released.set(true);
+        }
+    });
+}
+
+/// Tells the machine that the replay cannot be judged, and why. Does nothing outside a replay.
+pub(crate) fn give_up(why: &str) {
+    DESK.with_borrow(|desk| {
+        if let Some(desk) = desk {
+            desk.trouble.borrow_mut().get_or_insert_with(|| why.to_owned());
         }
     });
 }

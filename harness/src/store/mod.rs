@@ -4,6 +4,8 @@
 //! (points, faults, locks) is in `machine::operation`.
 
 mod observation;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 mod tuples;
 
 pub use observation::Observation;

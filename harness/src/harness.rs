@@ -1,0 +1,142 @@
+//! [`Harness`]: what a user writes. It gathers what is durable, how a process starts and what is promised, and hands all of
+//! that with a handler to `check`.
+
+use std::fmt;
+
+use crate::{
+    Contract, Delivery, DeliveryModel, History, IntoOutcome, Messages, Store, Verdict,
+    check::{self, Options},
+    world::{Boot, World},
+};
+
+/// A check in the making: what is durable (`S`), and what a process is (`C`).
+///
+/// A process is the handles of what is durable until [`process`](Harness::process) says otherwise.
+///
+/// ```
+/// use redeliver_harness::{Delivery, Harness, KeyValue, Verdict, key_value::KeyValueHandle};
+///
+/// let verdict = Harness::new(KeyValue::new("cache").observe_prefix("balance")).verdict(
+///     1..1000i64,
+///     async |cache: &KeyValueHandle, m: &Delivery<i64>| {
+///         if cache.put_if_absent(m.id(), "seen", None).await? {
+///             cache.add("balance", *m.payload()).await?;
+///         }
+///         Ok::<(), redeliver_harness::Error>(())
+///     },
+/// );
+/// let Verdict::Violated(counterexample) = verdict else { panic!("a crash after the mark loses the message") };
+/// assert_eq!(counterexample.anomaly().name(), "lost");
+/// assert_eq!(counterexample.history().faults.len(), 1);
+/// ```
+pub struct Harness<S: Store, C = <S as Store>::Handle> {
+    store: S,
+    boot: Boot<S, C>,
+    options: Options,
+}
+
+impl<S: Store> Harness<S> {
+    /// A check of a handler that works on this store, or on a tuple of up to four.
+    pub fn new(durable: S) -> Self {
+        Self { store: durable, boot: Box::new(|handle| handle), options: Options::default() }
+    }
+
+    /// How a process starts, from the handles of what is durable. It is called for each process when its first message
+    /// arrives, and again after a crash: what it makes is the volatile memory that a crash takes.
+    pub fn process<C: 'static>(self, boot: impl Fn(S::Handle) -> C + Send + Sync + 'static) -> Harness<S, C> {
+        Harness { store: self.store, boot: Box::new(boot), options: self.options }
+    }
+}
+
+impl<S: Store, C: 'static> Harness<S, C> {
+    /// Which deliveries the broker may make; [`DeliveryModel::at_least_once`] by default.
+    #[must_use]
+    pub fn model(mut self, model: DeliveryModel) -> Self {
+        self.options.model = model;
+        self
+    }
+
+    /// What the handler promises; [`Contract::strict`] by default.
+    #[must_use]
+    pub fn contract(mut self, contract: Contract) -> Self {
+        self.options.contract = contract;
+        self
+    }
+
+    /// Every history with up to so many faults is searched; 2 by default. In [`check`](Harness::check) the variable
+    /// `REDELIVER_FAULTS` overrides it.
+    #[must_use]
+    pub fn faults(mut self, faults: usize) -> Self {
+        self.options.faults = faults;
+        self
+    }
+
+    /// Workloads have at most so many messages; 2 by default, 1 to 5. Does nothing for [`Messages::exactly`].
+    #[must_use]
+    pub fn messages(mut self, messages: usize) -> Self {
+        self.options.messages = messages.clamp(1, 5);
+        self
+    }
+
+    /// How many processes there are; 2 by default, at least 1.
+    #[must_use]
+    pub fn processes(mut self, processes: usize) -> Self {
+        self.options.processes = processes.max(1);
+        self
+    }
+
+    /// The name of the test, for reports and files; by default that of the thread that calls
+    /// [`check`](Harness::check), which the test runner names after the test.
+    #[must_use]
+    pub fn named(mut self, test: &str) -> Self {
+        self.options.name = Some(test.to_owned());
+        self
+    }
+
+    /// Checks a handler, for use in a `#[test]`.
+    ///
+    /// First the counterexamples that this test found before, from `redeliver-regressions/` beside the manifest; then
+    /// every history with no fault, with one, with two. What a passing check searched is printed, and written under
+    /// `redeliver/` in the target directory. With `REDELIVER_HISTORY` set to a line of this test, only that is replayed.
+    ///
+    /// # Panics
+    /// If a history breaks the handler, or nothing can be said: with a report that ends in the line that replays it. If a
+    /// variable does not parse, with its name.
+    #[track_caller]
+    pub fn check<P, O, F>(self, messages: impl Into<Messages<P>>, handler: F)
+    where
+        P: Clone + fmt::Debug + Send + Sync + 'static,
+        F: AsyncFn(&C, &Delivery<P>) -> O + Send + Sync + 'static,
+        O: IntoOutcome,
+    {
+        let caller = std::panic::Location::caller();
+        let (mut world, options) = self.with(messages.into(), handler);
+        check::in_a_test(&mut world, &options, caller);
+    }
+
+    /// As [`check`](Harness::check), but answers. Writes no file and reads no variable.
+    pub fn verdict<P, O, F>(self, messages: impl Into<Messages<P>>, handler: F) -> Verdict
+    where
+        P: Clone + fmt::Debug + Send + Sync + 'static,
+        F: AsyncFn(&C, &Delivery<P>) -> O + Send + Sync + 'static,
+        O: IntoOutcome,
+    {
+        let (mut world, options) = self.with(messages.into(), handler);
+        check::verdict(&mut world, &options)
+    }
+
+    /// Replays one history. [`Verdict::Holds`] says only that this history does not break the handler.
+    pub fn replay<P, O, F>(self, history: &History, messages: impl Into<Messages<P>>, handler: F) -> Verdict
+    where
+        P: Clone + fmt::Debug + Send + Sync + 'static,
+        F: AsyncFn(&C, &Delivery<P>) -> O + Send + Sync + 'static,
+        O: IntoOutcome,
+    {
+        let (mut world, options) = self.with(messages.into(), handler);
+        check::replay(&mut world, &options, history)
+    }
+
+    fn with<P, F>(self, messages: Messages<P>, handler: F) -> (World<S, C, P, F>, Options) {
+        (World::new(self.store, self.boot, messages, handler), self.options)
+    }
+}

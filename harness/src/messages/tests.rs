@@ -1,0 +1,77 @@
+//! What sources of messages promise.
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn payloads<P: Clone + fmt::Debug + 'static>(source: &Messages<P>, seeds: std::ops::Range<u64>) -> Vec<P> {
+    seeds.map(|seed| source.message(&source.published(seed), 0).unwrap().payload).collect()
+}
+
+#[test]
+fn integers_are_told_apart_and_the_first_reads_well() {
+    assert_eq!(payloads(&Messages::from(1..1000i64), 0..3), [100, 300, 900]);
+    assert_eq!(payloads(&Messages::from(1..10i64), 0..3), [1, 3, 9]);
+    assert_eq!(payloads(&Messages::from(-1000..0i32), 0..3), [-100, -300, -900]);
+    assert_eq!(payloads(&Messages::from(500..=600u16), 0..4), [500, 501, 503, 509]);
+    assert_eq!(payloads(&Messages::from(7..8u8), 0..3), [7, 7, 7]);
+}
+
+#[test]
+fn the_family_holds_an_inverse_only_where_the_range_does() {
+    let names = |source: &Messages<i64>| source.workloads(2).iter().map(|one| one.name).collect::<Vec<_>>();
+    let two = ["one message", "two unlike", "two of one ordering key", "two with equal payloads"];
+    assert_eq!(names(&Messages::from(1..1000i64)), two);
+    assert_eq!(names(&Messages::from(-1000..1000i64)), [&two[..], &["a message and its inverse"]].concat());
+    assert_eq!(Messages::from(1..1000i64).workloads(1).len(), 1);
+    assert_eq!(Messages::from(1..1000i64).workloads(3).last().unwrap().messages.len(), 3);
+    assert_eq!(
+        Messages::from(7..8u8).workloads(3).iter().map(|one| one.name).collect::<Vec<_>>(),
+        ["one message", "two with equal payloads"]
+    );
+}
+
+#[test]
+fn a_seed_makes_the_same_message_each_time_and_a_changed_generator_is_noticed() {
+    let source = Messages::from("[a-z]{3}");
+    let published = source.published(5);
+    assert_eq!(source.message(&published, 2).unwrap(), source.message(&published, 2).unwrap());
+    let changed = Messages::from("[0-9]{3}").message(&published, 2).unwrap_err();
+    assert!(
+        changed.to_string().starts_with("m2: what the generator makes of this seed is not what it made"),
+        "{changed}"
+    );
+}
+
+#[test]
+fn a_written_payload_is_read_back_where_its_type_can_be() {
+    let written = |text: &str| Published { id: None, ordering_key: None, payload: Payload::Written(text.into()) };
+    assert_eq!(Messages::from(1..9i64).message(&written("-7"), 0).unwrap().payload, -7);
+    assert_eq!(Messages::from("[a-z]").message(&written("x y"), 0).unwrap().payload, "x y");
+    let pairs = Messages::from((0..9u8, 0..9u8));
+    let refused = pairs.message(&written("(1, 2)"), 1).unwrap_err().to_string();
+    assert!(refused.starts_with("m1: the payload `(1, 2)` cannot be read back"), "{refused}");
+    let listed = Messages::exactly([Message::new("a", (1, 2))]);
+    assert_eq!(listed.message(&written("(1, 2)"), 0).unwrap().id, "a");
+}
+
+#[test]
+fn simpler_messages_of_a_generator_come_down_to_its_simplest() {
+    let source = Messages::from(proptest::collection::vec(0..100u8, 0..20));
+    let from = source.published(3);
+    let simplest = &source.simpler(&from)[0];
+    assert!(source.message(simplest, 0).unwrap().payload.is_empty());
+    assert_eq!(source.simpler(simplest), []);
+}
+
+proptest! {
+    #[test]
+    fn no_two_collections_of_told_apart_integers_have_one_sum(
+        a in proptest::collection::vec(0..=2i64, 4),
+        b in proptest::collection::vec(0..=2i64, 4),
+    ) {
+        let payloads = payloads(&Messages::from(1..100_000i64), 0..4);
+        let sum = |times: &[i64]| times.iter().zip(&payloads).map(|(times, payload)| times * payload).sum::<i64>();
+        prop_assert_eq!(a == b, sum(&a) == sum(&b));
+    }
+}

@@ -1,0 +1,79 @@
+//! The family of workloads: which sets of messages are searched.
+//!
+//! One message; two unlike; two of one ordering key; two with equal payloads; a message and its inverse where the type gives
+//! one; and one more of unlike messages for each number above two. A list of messages is searched as it stands.
+
+use std::fmt;
+
+use super::{INVERSE, Messages, Source};
+use crate::{history::Published, subject::Workload};
+
+/// The ordering key that the family's messages of one key share.
+const KEY: &str = "key";
+
+/// After this many seeds a generator is taken to make only equal messages.
+const MOST_SEEDS: u64 = 64;
+
+/// The names of workloads of three and more unlike messages.
+const UNLIKE: [&str; 3] = ["three unlike", "four unlike", "five unlike"];
+
+/// The family for one source, smallest first.
+pub(super) fn family<P: Clone + fmt::Debug + 'static>(source: &Messages<P>, at_most: usize) -> Vec<Workload> {
+    if let Source::Exactly(all) = &source.source {
+        let messages = (0..all.len() as u64).map(|seed| source.published(seed)).collect();
+        return vec![Workload { name: "the messages listed", messages }];
+    }
+    let unlike = unlike(source, at_most.max(2));
+    let mut family = vec![Workload { name: "one message", messages: unlike[..1].to_vec() }];
+    if at_most >= 2 {
+        family.extend(pairs(source, &unlike));
+    }
+    for count in 3..=at_most {
+        if let (Some(name), Some(messages)) = (UNLIKE.get(count - 3), unlike.get(..count)) {
+            family.push(Workload { name, messages: messages.to_vec() });
+        }
+    }
+    family
+}
+
+fn pairs<P: Clone + fmt::Debug + 'static>(source: &Messages<P>, unlike: &[Published]) -> Vec<Workload> {
+    let first = &unlike[0];
+    let mut pairs = Vec::new();
+    if let Some(second) = unlike.get(1) {
+        pairs.push(Workload { name: "two unlike", messages: vec![first.clone(), second.clone()] });
+        if !matches!(source.source, Source::Whole(_)) {
+            let keyed = |one: &Published| Published { ordering_key: Some(KEY.to_owned()), ..one.clone() };
+            pairs.push(Workload { name: "two of one ordering key", messages: vec![keyed(first), keyed(second)] });
+        }
+    }
+    // Two whole messages of one seed share their id too: that is another intent under a used id, not an equal payload.
+    if let Source::Payloads { integers, .. } = &source.source {
+        pairs.push(Workload { name: "two with equal payloads", messages: vec![first.clone(), first.clone()] });
+        if integers.is_some_and(super::ToldApart::has_inverse) {
+            pairs.push(Workload {
+                name: "a message and its inverse",
+                messages: vec![first.clone(), source.published(INVERSE)],
+            });
+        }
+    }
+    pairs
+}
+
+/// The first so many messages that print differently, or as many as there are.
+fn unlike<P: Clone + fmt::Debug + 'static>(source: &Messages<P>, count: usize) -> Vec<Published> {
+    let mut found: Vec<Published> = Vec::new();
+    let most = match &source.source {
+        Source::Payloads { integers: Some(integers), .. } => integers.distinct().min(MOST_SEEDS),
+        _ => MOST_SEEDS,
+    };
+    for seed in 0..most {
+        let next = source.published(seed);
+        if found.iter().all(|one| one.hash() != next.hash()) {
+            found.push(next);
+        }
+        if found.len() == count {
+            break;
+        }
+    }
+    found
+}

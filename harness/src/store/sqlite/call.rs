@@ -1,0 +1,190 @@
+//! [`Sqlite::call`](super::Sqlite::call) as a future: code on a stepped thread, one ticket for each of its statements.
+
+use std::{
+    any::Any,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use super::{
+    pool::{Pool, Pooled, Thread},
+    words::{Narrator, Shape},
+};
+use crate::{
+    machine::{
+        Ticket,
+        baton::{Code, Go, Stop},
+        give_up, release_locks,
+        trace::{Facts, Words},
+    },
+    store::Process,
+};
+
+/// How long a statement waits for a lock: rusqlite's own default.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Code that runs on a stepped thread.
+pub(super) struct Call<T, E, F> {
+    process: Process,
+    pool: Arc<Pool>,
+    code: Option<F>,
+    running: Option<Running>,
+    narrator: Option<Narrator>,
+    _answer: std::marker::PhantomData<fn() -> (T, E)>,
+}
+
+/// Code that has begun and not ended.
+struct Running {
+    thread: Thread,
+    /// The turn that it waits for, and the statement that it stands before.
+    next: Option<(Ticket, String)>,
+    /// It waits for a lock inside that statement.
+    locked: bool,
+}
+
+/// What comes back from the thread.
+type Left<T, E> = (Pooled, Result<T, E>);
+
+impl<T, E, F> Call<T, E, F> {
+    pub(super) fn new(process: Process, pool: Arc<Pool>, code: F, narrator: Option<Narrator>) -> Self {
+        Self { process, pool, code: Some(code), running: None, narrator, _answer: std::marker::PhantomData }
+    }
+}
+
+impl<T, E, F> Future for Call<T, E, F>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    F: FnOnce(&mut rusqlite::Connection) -> Result<T, E> + Send + Unpin + 'static,
+{
+    type Output = Result<T, E>;
+
+    fn poll(mut self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Result<T, E>> {
+        let this = &mut *self;
+        let stop = match &mut this.running {
+            None => match this.begin() {
+                Ok(Some(stop)) => stop,
+                Ok(None) => return Poll::Pending,
+                Err(error) => {
+                    give_up(&format!("no connection could be opened for a call: {error}"));
+                    return Poll::Pending;
+                }
+            },
+            Some(running) => match go_on(running, this.narrator.as_mut()) {
+                Some(stop) => stop,
+                None => return Poll::Pending,
+            },
+        };
+        this.stopped(stop)
+    }
+}
+
+impl<T, E, F> Call<T, E, F>
+where
+    T: Send + 'static,
+    E: Send + 'static,
+    F: FnOnce(&mut rusqlite::Connection) -> Result<T, E> + Send + 'static,
+{
+    /// Puts the code on a thread, up to its first statement. Nothing, for the handle of a dead process.
+    fn begin(&mut self) -> rusqlite::Result<Option<Stop>> {
+        if !crate::machine::lives(&self.process) {
+            return Ok(None);
+        }
+        let mut pooled = self.pool.check_out()?;
+        pooled.step()?;
+        let code = self.code.take().expect("a call is polled for the first time only once");
+        let work: Code = Box::new(move || {
+            let answer = code(pooled.connection());
+            let left: Left<T, E> = (pooled, answer);
+            Box::new(left) as Box<dyn Any + Send>
+        });
+        let thread = self.pool.thread();
+        thread.flags.arm(None, false);
+        let stop = thread.stepped.begin(work);
+        self.running = Some(Running { thread, next: None, locked: false });
+        Ok(Some(stop))
+    }
+
+    fn stopped(&mut self, stop: Stop) -> Poll<Result<T, E>> {
+        let running = self.running.as_mut().expect("only code that runs stops");
+        match stop {
+            Stop::At(statement) => {
+                running.next = Ticket::register().map(|ticket| (ticket, statement));
+                Poll::Pending
+            }
+            Stop::Locked => unreachable!("a lock is met only inside a statement, by `go_on`"),
+            Stop::Ended(Ok(left)) => {
+                self.end();
+                let left = left.downcast::<Left<T, E>>().expect("the code left what this call gave it to leave");
+                let (pooled, answer) = *left;
+                drop(pooled);
+                Poll::Ready(answer)
+            }
+            Stop::Ended(Err(panic)) => {
+                self.end();
+                std::panic::resume_unwind(panic)
+            }
+            Stop::Abandoned => {
+                self.running = None;
+                give_up("code on a stepped thread ran for 10 s without a statement: it never yields");
+                Poll::Pending
+            }
+        }
+    }
+
+    fn end(&mut self) {
+        if let Some(running) = self.running.take() {
+            self.pool.put_back(running.thread);
+        }
+    }
+}
+
+/// If it is its turn: lets the code go on to its next stop, and tells what its statement was.
+fn go_on(running: &mut Running, mut narrator: Option<&mut Narrator>) -> Option<Stop> {
+    let (ticket, statement) = running.next.as_ref()?;
+    let grant = ticket.granted()?;
+    let shape = Shape::of(statement);
+    let narrator = narrator.as_mut().filter(|_| ticket.wants_words());
+    let go = if grant.give_up { Go::GiveUp } else { Go::On(grant.fault) };
+    let flags = Arc::clone(&running.thread.flags);
+    if running.locked {
+        flags.arm(grant.fault, false);
+    }
+    let mut narration = narrator.map(|narrator| narrator.before(statement, &shape));
+    let stop = running.thread.stepped.go(go);
+    if matches!(stop, Stop::Locked) {
+        running.locked = true;
+        let words = narration.take().map(|narration| Box::new(narration.waits()));
+        ticket.blocked(BUSY_TIMEOUT, words);
+        return None;
+    }
+    running.locked = false;
+    let facts = Facts { gave_up: grant.give_up, ..shape.facts(&flags, grant.fault) };
+    if shape.ends_transaction(&flags) {
+        release_locks();
+    }
+    let words: Option<Box<Words>> = narration.map(|narration| Box::new(narration.after(&facts)));
+    if let Some((ticket, _)) = running.next.take() {
+        ticket.acted(facts, words);
+    }
+    Some(stop)
+}
+
+impl<T, E, F> Drop for Call<T, E, F> {
+    /// The delivery is gone, with its process or without it: nothing of the code has an effect from here on.
+    fn drop(&mut self) {
+        let Some(Running { thread, next, .. }) = self.running.take() else { return };
+        drop(next);
+        thread.flags.arm(None, true);
+        match thread.stepped.go(Go::Die) {
+            // What it left goes back to the pool, which rolls it back.
+            Stop::Ended(_) => self.pool.put_back(thread),
+            // A thread that does not end keeps its connection, and with it perhaps a lock: nothing more can be said.
+            _ => give_up("code of a process that crashed goes on for ever: a loop that ignores errors"),
+        }
+        release_locks();
+    }
+}

@@ -1,0 +1,155 @@
+//! The connections of one database and the threads that step them, both kept between replays.
+//!
+//! An operation checks a connection out and gives it back. One that comes back with an open transaction is rolled back, as
+//! pools do. Which process used it does not matter afterwards: nothing of it stays on the connection.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, OpenFlags};
+
+use super::{
+    hooks::{self, Flags},
+    reset::Written,
+};
+use crate::machine::{baton::Stepped, release_locks};
+
+/// The connections of one database.
+pub(super) struct Pool {
+    place: Place,
+    written: Written,
+    idle: Mutex<Vec<Opened>>,
+    idle_threads: Mutex<Vec<Thread>>,
+}
+
+/// Where a database is.
+#[derive(Clone, Debug)]
+pub(super) enum Place {
+    /// In a file, with a write-ahead log.
+    File(std::path::PathBuf),
+    /// In this process's memory, under this name.
+    Memory(String),
+}
+
+/// A connection that is checked out. Dropped, it goes back.
+pub(super) struct Pooled {
+    opened: Option<Opened>,
+    pool: Arc<Pool>,
+}
+
+/// An open connection.
+struct Opened {
+    connection: Connection,
+    /// It stops before each statement.
+    stepped: bool,
+}
+
+/// A stepped thread and the flags of the statements that it runs.
+pub(super) struct Thread {
+    pub(super) stepped: Stepped,
+    pub(super) flags: Arc<Flags>,
+}
+
+impl Pool {
+    pub(super) fn new(place: Place, written: Written) -> Arc<Self> {
+        Arc::new(Self { place, written, idle: Mutex::default(), idle_threads: Mutex::default() })
+    }
+
+    /// Checks a connection out.
+    pub(super) fn check_out(self: &Arc<Self>) -> rusqlite::Result<Pooled> {
+        let idle = lock(&self.idle).pop();
+        let opened = match idle {
+            Some(opened) => opened,
+            None => Opened { connection: self.open()?, stepped: false },
+        };
+        Ok(Pooled { opened: Some(opened), pool: Arc::clone(self) })
+    }
+
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// A thread that waits for work.
+    pub(super) fn thread(&self) -> Thread {
+        lock(&self.idle_threads).pop().unwrap_or_else(|| {
+            let flags = Arc::new(Flags::default());
+            let installed = Arc::clone(&flags);
+            Thread { stepped: Stepped::start(move || installed.install()), flags }
+        })
+    }
+
+    /// Takes a thread back that has ended its work.
+    pub(super) fn put_back(&self, thread: Thread) {
+        lock(&self.idle_threads).push(thread);
+    }
+
+    fn open(&self) -> rusqlite::Result<Connection> {
+        let mut connection = self.place.open()?;
+        hooks::watch(&mut connection)?;
+        self.written.watch(&mut connection)?;
+        Ok(connection)
+    }
+}
+
+impl Place {
+    /// The file, if it is one.
+    pub(super) fn path(&self) -> Option<&std::path::Path> {
+        match self {
+            Place::File(path) => Some(path),
+            Place::Memory(_) => None,
+        }
+    }
+
+    /// Opens a connection as production would, but for the disk: nothing here outlives the machine.
+    pub(super) fn open(&self) -> rusqlite::Result<Connection> {
+        let connection = match self {
+            Place::File(path) => Connection::open(path)?,
+            Place::Memory(name) => {
+                let flags = OpenFlags::default() | OpenFlags::SQLITE_OPEN_URI;
+                Connection::open_with_flags(format!("file:/{name}?vfs=memdb"), flags)?
+            }
+        };
+        connection.set_prepared_statement_cache_capacity(64);
+        let checkpoint = hooks::CHECKPOINT;
+        connection.execute_batch(&format!("PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = {checkpoint};"))?;
+        Ok(connection)
+    }
+}
+
+impl Pooled {
+    pub(super) fn connection(&mut self) -> &mut Connection {
+        &mut self.opened.as_mut().expect("it is given back only when dropped").connection
+    }
+
+    pub(super) fn pool(&self) -> &Arc<Pool> {
+        &self.pool
+    }
+
+    /// Makes it stop before each statement.
+    pub(super) fn step(&mut self) -> rusqlite::Result<()> {
+        let opened = self.opened.as_mut().expect("it is given back only when dropped");
+        if !opened.stepped {
+            hooks::step(&mut opened.connection)?;
+            opened.stepped = true;
+        }
+        // Code that set a busy timeout of its own took this hook away.
+        hooks::wait(&mut opened.connection)
+    }
+}
+
+impl Drop for Pooled {
+    fn drop(&mut self) {
+        let Some(opened) = self.opened.take() else { return };
+        if !opened.connection.is_autocommit() {
+            // Where this fails the connection is broken, and closing it rolls back.
+            if opened.connection.execute_batch("ROLLBACK").is_err() {
+                return;
+            }
+            release_locks();
+        }
+        lock(&self.pool.idle).push(opened);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

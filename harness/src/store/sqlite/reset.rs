@@ -1,0 +1,176 @@
+//! How a database is put back between replays, without being opened again.
+//!
+//! What the schema made is learned once. A reset then empties the tables that anybody may have written and fills them with
+//! what they held. Where the schema itself was changed, the whole database is copied back.
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use rusqlite::{
+    Connection,
+    backup::{Backup, StepResult},
+    hooks::{AuthAction, AuthContext, Authorization},
+    params_from_iter,
+    types::Value,
+};
+
+/// What each table held before the first message.
+pub(super) struct Image {
+    template: Connection,
+    tables: Vec<Table>,
+    schema_version: i64,
+}
+
+struct Table {
+    name: String,
+    empty: String,
+    fill: String,
+    rows: Vec<Vec<Value>>,
+}
+
+/// Which tables statements that were ever prepared may write. Shared by all connections of one database.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Written(Arc<Mutex<Writes>>);
+
+#[derive(Debug, Default)]
+struct Writes {
+    tables: BTreeSet<String>,
+    /// Something was prepared that changes more than rows, or by somebody we do not see.
+    anything: bool,
+}
+
+/// The table in which SQLite keeps what `AUTOINCREMENT` counts.
+const SEQUENCES: &str = "sqlite_sequence";
+
+impl Image {
+    /// Learns what the schema made. `control` is open on a database to which it was applied.
+    pub(super) fn learn(control: &Connection, template: Connection) -> rusqlite::Result<Self> {
+        let mut names: Vec<String> = {
+            let sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'";
+            let mut tables = template.prepare(sql)?;
+            let names = tables.query_map([], |row| row.get(0))?;
+            names.collect::<rusqlite::Result<_>>()?
+        };
+        // Filling a table counts in it: it goes back last.
+        names.sort_by_key(|name| name == SEQUENCES);
+        let tables = names.into_iter().map(|name| Table::learn(&template, name)).collect::<rusqlite::Result<_>>()?;
+        Ok(Self { tables, schema_version: schema_version(control)?, template })
+    }
+
+    /// Puts everything back. Every other connection must be outside a transaction.
+    pub(super) fn restore(&mut self, control: &mut Connection, written: &Written) -> rusqlite::Result<()> {
+        let anything = written.lock().anything;
+        if anything || schema_version(control)? != self.schema_version {
+            return self.copy_back(control);
+        }
+        control.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        let writes = written.lock();
+        for table in &self.tables {
+            if !writes.tables.contains(&table.name) && (table.name != SEQUENCES || writes.tables.is_empty()) {
+                continue;
+            }
+            control.prepare_cached(&table.empty)?.execute([])?;
+            for row in &table.rows {
+                control.prepare_cached(&table.fill)?.execute(params_from_iter(row))?;
+            }
+        }
+        drop(writes);
+        control.prepare_cached("COMMIT")?.execute([])?;
+        Ok(())
+    }
+
+    fn copy_back(&mut self, control: &mut Connection) -> rusqlite::Result<()> {
+        copy(&self.template, control)?;
+        self.schema_version = schema_version(control)?;
+        Ok(())
+    }
+}
+
+/// Makes one database what another is.
+pub(super) fn copy(from: &Connection, to: &mut Connection) -> rusqlite::Result<()> {
+    let backup = Backup::new(from, to)?;
+    match backup.step(-1)? {
+        StepResult::Done => Ok(()),
+        _ => Err(super::hooks::broken(rusqlite::ErrorCode::DatabaseBusy)),
+    }
+}
+
+impl Table {
+    fn learn(template: &Connection, name: String) -> rusqlite::Result<Self> {
+        let quoted = format!("\"{}\"", name.replace('"', "\"\""));
+        let without_rowid: bool = template
+            .query_row("SELECT wr FROM pragma_table_list WHERE name = ?1 AND schema = 'main'", [&name], |row| {
+                row.get(0)
+            })
+            .unwrap_or(false);
+        // Generated columns cannot be written: `hidden` is 2 or 3 for them.
+        let mut columns: Vec<String> = {
+            let mut info = template.prepare("SELECT name FROM pragma_table_xinfo(?1) WHERE hidden = 0")?;
+            let quote = |row: &rusqlite::Row<'_>| {
+                row.get::<_, String>(0).map(|column| format!("\"{}\"", column.replace('"', "\"\"")))
+            };
+            info.query_map([&name], quote)?.collect::<rusqlite::Result<_>>()?
+        };
+        if !without_rowid && name != SEQUENCES {
+            columns.insert(0, "rowid".into());
+        }
+        let list = columns.join(", ");
+        let rows = {
+            let mut all = template.prepare(&format!("SELECT {list} FROM {quoted}"))?;
+            let values = |row: &rusqlite::Row<'_>| (0..columns.len()).map(|at| row.get(at)).collect();
+            all.query_map([], values)?.collect::<rusqlite::Result<_>>()?
+        };
+        let places = vec!["?"; columns.len()].join(", ");
+        let fill = format!("INSERT INTO {quoted} ({list}) VALUES ({places})");
+        Ok(Self { empty: format!("DELETE FROM {quoted}"), fill, rows, name })
+    }
+}
+
+impl Written {
+    /// Notes what this connection prepares.
+    pub(super) fn watch(&self, connection: &mut Connection) -> rusqlite::Result<()> {
+        let written = self.clone();
+        connection.authorizer(Some(move |context: AuthContext<'_>| {
+            written.note(&context.action);
+            Authorization::Allow
+        }))
+    }
+
+    /// Somebody whose statements we do not see may write anything.
+    pub(super) fn anything(&self) {
+        self.lock().anything = true;
+    }
+
+    fn note(&self, action: &AuthAction<'_>) {
+        match action {
+            AuthAction::Insert { table_name }
+            | AuthAction::Delete { table_name }
+            | AuthAction::Update { table_name, .. } => {
+                let mut writes = self.lock();
+                if table_name.starts_with("sqlite_") && *table_name != SEQUENCES {
+                    writes.anything = true;
+                } else if !writes.tables.contains(*table_name) {
+                    writes.tables.insert((*table_name).to_owned());
+                }
+            }
+            AuthAction::Read { .. }
+            | AuthAction::Select
+            | AuthAction::Recursive
+            | AuthAction::Function { .. }
+            | AuthAction::Transaction { .. }
+            | AuthAction::Savepoint { .. }
+            | AuthAction::Pragma { pragma_value: None, .. } => {}
+            _ => self.lock().anything = true,
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Writes> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn schema_version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("PRAGMA schema_version")?.query_row([], |row| row.get(0))
+}
