@@ -31,5 +31,5 @@ pub use outcome::{IntoOutcome, Outcome};
 pub use store::sqlite;
 #[cfg(feature = "sqlite")]
 pub use store::sqlite::Sqlite;
-pub use store::{Observation, Process, Store};
+pub use store::{KeyValue, KeyValueTransaction, Observation, Process, Store};
 pub use verdict::{Counterexample, Inconclusive, Searched, Verdict};

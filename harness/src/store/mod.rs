@@ -3,11 +3,13 @@
 //! Each store is a folder or file of its own. What a store's operations say of themselves to the machine
 //! (points, faults, locks) is in `machine::operation`.
 
+mod key_value;
 mod observation;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod tuples;
 
+pub use key_value::{KeyValue, KeyValueTransaction};
 pub use observation::Observation;
 pub(crate) use observation::{Rows, Seen};
 

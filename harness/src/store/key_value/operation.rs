@@ -1,0 +1,258 @@
+//! The steps of a key-value store: when a command acts, when it waits for a lock, and what can go wrong with it.
+//!
+//! A step can lose its connection before it acts (`fail`). One that changed what is durable can lose it afterwards
+//! (`lose-reply`). What a transaction wrote is not durable before it commits; a connection that is lost within a
+//! transaction takes the transaction with it.
+
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::{
+    command::Command,
+    state::{State, TransactionId, View},
+};
+use crate::{
+    Error,
+    machine::{Act, Operation, OperationTurn as Turn, release_locks, trace::Injected},
+    store::Process,
+};
+
+/// How long a writer waits for the transaction that is open.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the store says when a connection breaks.
+const RESET: Error = Error::Injected { cause: "connection reset" };
+
+/// What it says of a transaction whose connection broke before.
+const ENDED: Error = Error::Injected { cause: "the transaction was rolled back when its connection was reset" };
+
+/// What it says to a writer that waited too long.
+const LOCKED: Error = Error::Conflict { cause: "locked by another transaction" };
+
+pub(super) fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A command outside any transaction.
+pub(super) struct Autocommit<'a, C> {
+    pub(super) state: &'a Mutex<State>,
+    pub(super) command: C,
+}
+
+/// A command in a transaction.
+pub(super) struct Within<'a, C> {
+    pub(super) state: &'a Mutex<State>,
+    pub(super) transaction: TransactionId,
+    pub(super) command: C,
+}
+
+/// The beginning of a transaction.
+pub(super) struct Begin<'a> {
+    pub(super) state: &'a Mutex<State>,
+    pub(super) process: Process,
+}
+
+/// The end of a transaction that is to stand.
+pub(super) struct Commit<'a> {
+    pub(super) state: &'a Mutex<State>,
+    pub(super) transaction: TransactionId,
+}
+
+/// The end of a transaction that is to leave nothing.
+pub(super) struct RollBack<'a> {
+    pub(super) state: &'a Mutex<State>,
+    pub(super) transaction: TransactionId,
+}
+
+impl<C: Command> Operation for Autocommit<'_, C> {
+    type Output = Result<C::Reply, Error>;
+
+    fn act(&mut self, turn: &mut Turn) -> Act<Self::Output> {
+        let command = &self.command;
+        let state = &mut *lock(self.state);
+        state.saw(turn.now());
+        turn.facts.can_fail = true;
+        if suffers(turn, Injected::Fail) {
+            return failed(turn, || command.what(), RESET);
+        }
+        if C::WRITES && state.is_locked() {
+            return wait(turn, || command.what());
+        }
+        turn.facts.gave_up = false;
+        let mut view = View::committed(state, turn.now());
+        let reply = command.run(&mut view);
+        turn.facts.reads_clock = view.read_clock;
+        turn.facts.changes = view.changed;
+        turn.facts.can_lose_reply = view.changed;
+        let lost = view.changed && suffers(turn, Injected::LoseReply);
+        tell(turn, command, &reply, lost);
+        Act::Done(if lost { Err(RESET) } else { reply })
+    }
+
+    fn outside(&mut self) -> Self::Output {
+        Err(Error::OutsideReplay { operation: "a key-value operation" })
+    }
+}
+
+impl<C: Command> Operation for Within<'_, C> {
+    type Output = Result<C::Reply, Error>;
+
+    fn act(&mut self, turn: &mut Turn) -> Act<Self::Output> {
+        let command = &self.command;
+        let state = &mut *lock(self.state);
+        state.saw(turn.now());
+        if !state.is_open(self.transaction) {
+            return failed(turn, || command.what(), ENDED);
+        }
+        turn.facts.can_fail = true;
+        if suffers(turn, Injected::Fail) {
+            end(turn, state);
+            return failed(turn, || command.what(), RESET);
+        }
+        let mut view = View::pending(state, turn.now());
+        let reply = command.run(&mut view);
+        turn.facts.reads_clock = view.read_clock;
+        tell(turn, command, &reply, false);
+        Act::Done(reply)
+    }
+
+    fn outside(&mut self) -> Self::Output {
+        Err(Error::OutsideReplay { operation: "an operation of a key-value transaction" })
+    }
+}
+
+impl Operation for Begin<'_> {
+    type Output = Result<TransactionId, Error>;
+
+    fn act(&mut self, turn: &mut Turn) -> Act<Self::Output> {
+        let what = || "begin".to_owned();
+        let state = &mut *lock(self.state);
+        state.saw(turn.now());
+        turn.facts.can_fail = true;
+        if suffers(turn, Injected::Fail) {
+            return failed(turn, what, RESET);
+        }
+        if state.is_locked() {
+            return wait(turn, what);
+        }
+        turn.facts.gave_up = false;
+        turn.facts.locks = true;
+        say(turn, what, || "ok".to_owned());
+        Act::Done(Ok(state.begin(self.process.clone())))
+    }
+
+    fn outside(&mut self) -> Self::Output {
+        Err(Error::OutsideReplay { operation: "begin" })
+    }
+}
+
+impl Operation for Commit<'_> {
+    type Output = Result<(), Error>;
+
+    fn act(&mut self, turn: &mut Turn) -> Act<Self::Output> {
+        let what = || "commit".to_owned();
+        let state = &mut *lock(self.state);
+        state.saw(turn.now());
+        if !state.is_open(self.transaction) {
+            return failed(turn, what, ENDED);
+        }
+        turn.facts.can_fail = true;
+        turn.facts.can_lose_reply = state.has_pending();
+        if suffers(turn, Injected::Fail) {
+            end(turn, state);
+            return failed(turn, what, RESET);
+        }
+        let lost = state.has_pending() && suffers(turn, Injected::LoseReply);
+        turn.words(|words| words.writes = state.pending_keys());
+        turn.facts.changes = state.commit();
+        turn.facts.locks = true;
+        release_locks();
+        say(turn, what, || answer("ok".to_owned(), lost));
+        Act::Done(if lost { Err(RESET) } else { Ok(()) })
+    }
+
+    fn outside(&mut self) -> Self::Output {
+        Err(Error::OutsideReplay { operation: "commit" })
+    }
+}
+
+impl Operation for RollBack<'_> {
+    type Output = Result<(), Error>;
+
+    fn act(&mut self, turn: &mut Turn) -> Act<Self::Output> {
+        let what = || "rollback".to_owned();
+        let state = &mut *lock(self.state);
+        state.saw(turn.now());
+        if !state.is_open(self.transaction) {
+            return failed(turn, what, ENDED);
+        }
+        end(turn, state);
+        say(turn, what, || "ok".to_owned());
+        Act::Done(Ok(()))
+    }
+
+    fn outside(&mut self) -> Self::Output {
+        Err(Error::OutsideReplay { operation: "rollback" })
+    }
+}
+
+/// Ends the open transaction with nothing.
+fn end(turn: &mut Turn, state: &mut State) {
+    state.roll_back();
+    turn.facts.locks = true;
+    release_locks();
+}
+
+/// Whether the step is to suffer this, which it can.
+fn suffers(turn: &mut Turn, fault: Injected) -> bool {
+    let suffers = turn.fault() == Some(fault);
+    if suffers {
+        turn.facts.suffered = Some(fault);
+    }
+    suffers
+}
+
+/// A lock is taken: waits, or gives up.
+fn wait<T>(turn: &mut Turn, what: impl FnOnce() -> String) -> Act<Result<T, Error>> {
+    if turn.must_give_up() {
+        turn.facts.gave_up = true;
+        say(turn, what, || "conflict".to_owned());
+        return Act::Done(Err(LOCKED));
+    }
+    say(turn, what, || "waits for a lock".to_owned());
+    Act::Blocked(PATIENCE)
+}
+
+fn failed<T>(turn: &mut Turn, what: impl FnOnce() -> String, error: Error) -> Act<Result<T, Error>> {
+    say(turn, what, || error.to_string());
+    Act::Done(Err(error))
+}
+
+fn say(turn: &mut Turn, what: impl FnOnce() -> String, result: impl FnOnce() -> String) {
+    turn.words(|words| {
+        words.what = what();
+        words.result = result();
+    });
+}
+
+/// The words of a command that ran.
+fn tell<C: Command>(turn: &mut Turn, command: &C, reply: &Result<C::Reply, Error>, lost: bool) {
+    let changes = turn.facts.changes;
+    turn.words(|words| {
+        words.what = command.what();
+        words.result = answer(reply.as_ref().map_or_else(Error::to_string, |reply| command.answer(reply)), lost);
+        if C::READS {
+            words.reads.push(command.key().to_owned());
+        }
+        if changes {
+            words.writes.push(command.key().to_owned());
+        }
+    });
+}
+
+/// An answer that arrives, or is lost on its way.
+fn answer(answer: String, lost: bool) -> String {
+    if lost { format!("{answer}, then connection reset") } else { answer }
+}
