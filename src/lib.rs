@@ -1,1 +1,7 @@
-//! stub
+//! `redeliver` delivers your messages again: twice, late, out of order, to two processes at once, and in the middle of a
+//! crash. It shows the smallest history in which that mattered, or says how much it searched without finding one.
+
+pub use redeliver_harness::{
+    Delivery, DeliveryModel, Error, History, IntoOutcome, Message, Observation, Outcome, Process, Store, UnknownModel,
+    history,
+};

@@ -2,13 +2,59 @@
 //!
 //! A [`History`] is a value and a plan: printed, parsed, compared, shrunk, replayed. What happened in one replay is a
 //! trace and lives in `machine`. Here: the type, its text form, its one-line form and its builder.
+//!
+//! # The text form
+//!
+//! ```text
+//! redeliver-history 1
+//! model at-least-once
+//! processes 3
+//! message m0 id=order-7 order="key with blanks" 100
+//! message m1 seed=3 hash=1f2e3d4c
+//! # the first delivery is overtaken before its second operation
+//! overlap m0#1.2 to p0
+//! crash m1#1.3
+//! ```
+//!
+//! Its parts come in this order. `processes` may be left out where there are 2; then come the messages, numbered in
+//! order, and the faults as [`Fault`] prints them. Empty lines, and lines that begin with `#`, say nothing.
+//!
+//! Before its payload a message may have `id=` and `order=`. The payload is either `seed=`, with or without the `hash=`
+//! of what that seed once made, or the rest of the line as it stands, without the blanks around it. An id, a key or a
+//! payload that could be read as something else is quoted as a string in Rust is: `"two\nlines"`. Quoted are what is
+//! empty, begins with `"` or holds a character that cannot be seen; an id or a key with a blank in it; a payload that
+//! begins or ends with one, or begins with `id=`, `order=`, `seed=` or `hash=`.
+//!
+//! # The one-line form
+//!
+//! ```text
+//! r1:credit_is_idempotent;at-least-once;processes=3;m0=100:id=order-7;m1=~3.1f2e3d4c;overlap:m0#1.2:to:p0
+//! ```
+//!
+//! The same parts behind the name of the test, between semicolons, with a colon for each blank. `~` begins a seed and,
+//! behind a dot, its hash. In names and payloads, whatever is neither a letter or digit of ASCII nor one of
+//! `-_.,/@+*()[]{}<>=?#&` is percent-encoded, so that the line stands unharmed between the single quotes of a shell.
+//!
+//! A [`HistoryError`] says where a text cannot be read, and [`History::validate`] why there can be no such history.
 
+mod build;
 mod coordinate;
+mod cursor;
+mod draft;
+mod error;
 mod fault;
+mod line;
+mod parse;
+mod quote;
+mod text;
+mod validate;
 
+pub use build::{BuildError, BuildProblem, HistoryBuilder};
 pub use coordinate::{Coordinate, DeliveryName, Place};
+pub use error::{HistoryError, InvalidHistory, Problem};
 pub(crate) use fault::Amount;
 pub use fault::{Deferred, Fault};
+pub use line::Line;
 
 use crate::delivery::DeliveryModel;
 
