@@ -13,6 +13,7 @@ mod message;
 mod messages;
 mod oracle;
 mod outcome;
+mod search;
 mod store;
 mod subject;
 mod verdict;

@@ -136,7 +136,7 @@ impl Supply {
     }
 
     /// SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).
-    fn draw(&self) -> u64 {
+    pub(crate) fn draw(&self) -> u64 {
         self.drew.store(true, Ordering::Relaxed);
         let step = 0x9e37_79b9_7f4a_7c15_u64;
         let mut z = self.random.fetch_add(step, Ordering::Relaxed).wrapping_add(step);

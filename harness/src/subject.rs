@@ -31,6 +31,14 @@ pub(crate) trait Subject {
     /// A message that cannot be made.
     fn payload(&mut self, published: &Published, place: usize) -> Result<String, Error>;
 
+    /// A message's ordering key, if it has one.
+    ///
+    /// # Errors
+    /// A message that cannot be made.
+    fn ordering_key(&mut self, published: &Published, _place: usize) -> Result<Option<String>, Error> {
+        Ok(published.ordering_key.clone())
+    }
+
     /// The messages that are searched, smallest workload first, with at most so many messages each.
     fn workloads(&self, at_most: usize) -> Vec<Workload>;
 
@@ -52,9 +60,9 @@ pub(crate) enum Job<'a> {
 pub(crate) struct Reference {
     /// What is delivered, in this order.
     pub(crate) turns: Vec<Turn>,
-    /// There is one more message, like this one but with an id of its own, in the place after the last. In the observation
-    /// of the run the id reads as the other's.
-    pub(crate) one_more_like: Option<usize>,
+    /// For each of these there is one more message, like it but with an id of its own, in the places after the last. In the
+    /// observation of the run the id reads as the other's.
+    pub(crate) one_more_like: Vec<usize>,
 }
 
 /// One set of messages that is searched.

@@ -90,14 +90,14 @@ where
             let made = self.made.get(&(place, published.clone()));
             messages.push(Arc::clone(made.expect("messages are made before they are delivered")));
         }
-        let mut alias = None;
+        let mut aliases: Vec<(String, String)> = Vec::new();
         let (faults, turns) = match job {
             Job::Replay(history) => (&history.faults[..], None),
             Job::Reference(_, reference) => {
-                if let Some(like) = reference.one_more_like {
-                    let original = &messages[like];
-                    let fresh = format!("{}~again", original.id);
-                    alias = Some((fresh.clone(), original.id.clone()));
+                for like in &reference.one_more_like {
+                    let original = &messages[*like];
+                    let fresh = format!("{}~again{}~", original.id, aliases.len() + 1);
+                    aliases.push((fresh.clone(), original.id.clone()));
                     messages.push(Arc::new(Message { id: fresh, ..Message::clone(original) }));
                 }
                 (&[][..], Some(&reference.turns[..]))
@@ -118,8 +118,11 @@ where
             processes: (0..history.processes).map(|_| None).collect(),
         };
         let mut replay = Machine::on_this_thread(|machine| machine.replay(&plan, &mut stage, detail))?;
-        if let Some((fresh, original)) = alias {
-            replay.observation = replay.observation.map_text(|text| text.replace(&fresh, &original));
+        if !aliases.is_empty() {
+            let as_the_other = |text: &str| {
+                aliases.iter().fold(text.to_owned(), |text, (fresh, original)| text.replace(fresh, original))
+            };
+            replay.observation = replay.observation.map_text(as_the_other);
         }
         Ok(replay)
     }
@@ -196,6 +199,10 @@ where
 
     fn payload(&mut self, published: &Published, place: usize) -> Result<String, Error> {
         Ok(format!("{:?}", self.message(published, place)?.payload))
+    }
+
+    fn ordering_key(&mut self, published: &Published, place: usize) -> Result<Option<String>, Error> {
+        Ok(self.message(published, place)?.ordering_key.clone())
     }
 
     fn workloads(&self, at_most: usize) -> Vec<Workload> {

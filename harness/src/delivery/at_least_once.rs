@@ -9,7 +9,10 @@
 //! redelivery while another delivery of the same copy still runs (that takes an overlap), a lost message, and an
 //! acknowledgement that settles another copy.
 
-use std::time::Duration;
+use std::{
+    hash::{Hash, Hasher},
+    time::Duration,
+};
 
 use super::{CopyId, Ending, HeldCopy, Queue, Rules};
 use crate::history::Fault;
@@ -103,6 +106,10 @@ impl Queue for Copies {
 
     fn copy(&self, copy: CopyId) -> &HeldCopy {
         &self.copies[copy.0]
+    }
+
+    fn remember(&self, mut state: &mut dyn Hasher) {
+        self.copies.hash(&mut state);
     }
 }
 

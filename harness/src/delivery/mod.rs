@@ -122,6 +122,9 @@ pub(crate) trait Queue {
 
     /// What is known of a copy.
     fn copy(&self, copy: CopyId) -> &HeldCopy;
+
+    /// Hashes everything that decides what it does next.
+    fn remember(&self, state: &mut dyn hash::Hasher);
 }
 
 /// Which of the broker's copies.

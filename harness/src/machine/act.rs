@@ -7,16 +7,16 @@ use std::{
 };
 
 use super::{
-    plan::Call,
+    plan::{Call, seed_of},
     replay::Run,
     task::{State, Task, Until, Woken},
     ticket::{Entry, Grant, Report, TaskId},
-    trace::{Answer, Detail, Event, Origin, Settlement, Supplied},
+    trace::{Answer, Detail, Event, Facts, Origin, Settlement, Supplied, Words},
 };
 use crate::{
     Error,
     delivery::{CopyId, Ending},
-    history::{DeliveryName, Fault},
+    history::{Coordinate, DeliveryName, Fault, Place},
     message::Supply,
 };
 
@@ -58,8 +58,7 @@ impl Run<'_> {
             self.desk.clock().set(turn.at);
             return Supplied { began: turn.at, seed: turn.seed, ..Supplied::default() };
         }
-        let seed = (delivery.message as u64) << 32 | u64::from(delivery.number);
-        Supplied { began: self.desk.clock().now(), seed, ..Supplied::default() }
+        Supplied { began: self.desk.clock().now(), seed: seed_of(delivery), ..Supplied::default() }
     }
 
     /// One turn of a task: a poll that it was woken for, an operation, or its acknowledgement; or a fault instead.
@@ -90,11 +89,27 @@ impl Run<'_> {
         if !give_up && let Some((index, fault)) = self.fault_at(at) {
             return self.strike(task, at, index, fault, Some(entry));
         }
-        self.poll(task, Some((entry, Grant { fault: None, give_up })))
+        let further = if self.detail == Detail::Facts && !give_up { self.further(task, &entry) } else { 0 };
+        self.poll(task, Some((entry, Grant { fault: None, give_up, further })))
+    }
+
+    /// How many operations after this one its task will do before anything else happens: up to the next fault that stands
+    /// at one of them.
+    fn further(&self, task: TaskId, entry: &Entry) -> u32 {
+        const MOST: u32 = 1_000;
+        if !self.desk.is_alone(entry) {
+            return 0;
+        }
+        let delivery = self.tasks[task].delivery;
+        let next = self.waiting_faults().filter_map(|(_, fault)| match fault.coordinate()? {
+            Coordinate { delivery: of, place: Place::Operation(n) } if of == delivery && n > entry.number => Some(n),
+            _ => None,
+        });
+        next.min().map_or(MOST, |next| next - entry.number - 1)
     }
 
     /// The first fault of the history that is to act at this point and has not.
-    fn fault_at(&self, at: crate::history::Coordinate) -> Option<(usize, Fault)> {
+    fn fault_at(&self, at: Coordinate) -> Option<(usize, Fault)> {
         let found = self.waiting_faults().find(|(_, fault)| fault.coordinate() == Some(at));
         found.map(|(index, fault)| (index, fault.clone()))
     }
@@ -110,10 +125,11 @@ impl Run<'_> {
         self.desk.set_polled(Some(at));
         let polled = panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut Context::from_waker(&waker))));
         self.desk.set_polled(None);
-        self.desk.number(at, &mut self.tasks[at].operations);
-        let report = self.desk.take_report();
+        let reports = self.desk.take_reports();
         if let Some((entry, _)) = granted {
-            self.record(at, entry, report)?;
+            self.record(at, entry, reports)?;
+        } else {
+            self.desk.number(at, &mut self.tasks[at].operations);
         }
         self.note_supply(at);
         if self.desk.take_released() {
@@ -129,31 +145,54 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Writes down what an operation did with its turn.
-    fn record(&mut self, task: TaskId, entry: Entry, report: Option<Report>) -> Result<(), Error> {
-        let point = self.tasks[task].delivery.operation(entry.number);
-        let process = self.tasks[task].process.clone();
-        match report {
-            Some(Report::Acted(mut facts, words)) => {
-                if self.detail == Detail::Watched && facts.changes {
-                    facts.observed_change = self.observed_change()?;
+    /// Writes down what an operation did with its turn, and those that acted after it in the same one. A handler that was
+    /// polled and did not poll the operation (a `select!` that went another way) did nothing.
+    fn record(&mut self, task: TaskId, entry: Entry, reports: Vec<Report>) -> Result<(), Error> {
+        let delivery = self.tasks[task].delivery;
+        let mut number = entry.number;
+        let mut refused = None;
+        for report in reports {
+            match report {
+                Report::Acted(facts, words) => {
+                    if number != entry.number {
+                        self.turn += 1;
+                        self.steps += 1;
+                        self.tasks[task].operations = number;
+                    }
+                    self.acted_at(task, delivery.operation(number), facts, words)?;
+                    number = self.tasks[task].operations + 1;
                 }
-                if facts.reads_clock {
-                    self.desk.clock().read();
-                }
-                self.events.push(Event::Step { at: point, process, facts, words });
-                self.lift_holds(|until| until == Until::Point(point));
+                Report::Blocked(ticket, patience, words) => refused = Some((ticket, patience, words)),
             }
-            Some(Report::Blocked(patience, words)) => {
-                let first = self.desk.block(entry.id, self.desk.clock().now() + patience);
-                if first {
-                    self.events.push(Event::Blocked { at: point, process, words });
-                }
-                self.lift_holds(|until| until == Until::Task(task));
-            }
-            // The handler was polled and did not poll the operation (a `select!` that went another way).
-            None => {}
         }
+        self.desk.number(task, &mut self.tasks[task].operations);
+        if let Some((ticket, patience, words)) = refused {
+            let waiting = self.desk.entry(ticket).expect("an operation that waits keeps its ticket");
+            if self.desk.block(ticket, self.desk.clock().now() + patience) {
+                let process = self.tasks[task].process.clone();
+                self.events.push(Event::Blocked { at: delivery.operation(waiting.number), process, words });
+            }
+            self.lift_holds(|until| until == Until::Task(task));
+        }
+        Ok(())
+    }
+
+    fn acted_at(
+        &mut self,
+        task: TaskId,
+        at: Coordinate,
+        mut facts: Facts,
+        words: Option<Box<Words>>,
+    ) -> Result<(), Error> {
+        if self.detail == Detail::Watched && facts.changes {
+            facts.observed_change = self.observed_change()?;
+        }
+        if facts.reads_clock {
+            self.desk.clock().read();
+        }
+        let process = self.tasks[task].process.clone();
+        self.events.push(Event::Step { at, process, facts, words });
+        self.lift_holds(|until| until == Until::Point(at));
         Ok(())
     }
 

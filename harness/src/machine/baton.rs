@@ -38,6 +38,8 @@ pub(crate) enum Stop {
 pub(crate) enum Go {
     /// Do it, and suffer this fault if it can be suffered.
     On(Option<Injected>),
+    /// Do it, and so many statements after it, without coming back in between.
+    Through(u32),
     /// Wait no longer for the lock: the store's own error.
     GiveUp,
     /// The process is dead: nothing has an effect any more.
@@ -58,6 +60,8 @@ pub(crate) struct Stepped {
 struct Link {
     stops: Sender<Stop>,
     go: Receiver<Go>,
+    /// Statements that may go on without the machine.
+    free: u32,
     dead: bool,
     last_words: u32,
 }
@@ -76,12 +80,12 @@ impl Stepped {
         thread::spawn(move || {
             let _quiet = quiet::begin();
             first();
-            LINK.set(Some(Link { stops: stopped.clone(), go: told, dead: false, last_words: 0 }));
+            LINK.set(Some(Link { stops: stopped.clone(), go: told, free: 0, dead: false, last_words: 0 }));
             for code in to_do {
                 let result = panic::catch_unwind(AssertUnwindSafe(code));
                 LINK.with_borrow_mut(|link| {
                     if let Some(link) = link {
-                        (link.dead, link.last_words) = (false, 0);
+                        (link.free, link.dead, link.last_words) = (0, false, 0);
                     }
                 });
                 if stopped.send(Stop::Ended(result)).is_err() {
@@ -124,7 +128,14 @@ pub(crate) fn is_stepped() -> bool {
 /// Hands the baton over before a statement, and returns with what to do. `None` on a thread that is not stepped: the
 /// statement goes on as ever.
 pub(crate) fn stop(statement: impl FnOnce() -> String) -> Option<Go> {
-    hand_over(|| Stop::At(statement()))
+    let is_free = LINK.with_borrow_mut(|link| {
+        let free = link.as_mut().filter(|link| !link.dead).map(|link| &mut link.free);
+        free.filter(|free| **free > 0).is_some_and(|free| {
+            *free -= 1;
+            true
+        })
+    });
+    if is_free { Some(Go::On(None)) } else { hand_over(|| Stop::At(statement())) }
 }
 
 /// Hands the baton over at a lock. `None` on a thread that is not stepped.
@@ -148,6 +159,7 @@ fn hand_over(stop: impl FnOnce() -> Stop) -> Option<Go> {
         // Whoever held the other end is gone only when the whole check is: then nothing may act any more.
         let go = link.stops.send(stop()).ok().and_then(|()| link.go.recv().ok()).unwrap_or(Go::Die);
         link.dead = go == Go::Die;
+        link.free = if let Go::Through(free) = go { free } else { 0 };
         Some(go)
     })
 }

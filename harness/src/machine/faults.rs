@@ -2,6 +2,8 @@
 //!
 //! A fault that cannot act where it stands is refused with a reason, not forced.
 
+use std::time::Duration;
+
 use super::{
     replay::Run,
     task::{Hold, State, Until},
@@ -124,22 +126,31 @@ impl Run<'_> {
             return Ok(());
         };
         let position = self.events.len();
+        let last_fault = self.last_fault;
         self.acts(index);
-        self.poll(task, Some((entry, Grant { fault: Some(what), give_up: false })))?;
+        self.poll(task, Some((entry, Grant { fault: Some(what), give_up: false, further: 0 })))?;
         let suffered = match self.events.get(position) {
             Some(Event::Step { facts, .. }) => facts.suffered == Some(what),
             // It found a lock taken: the fault waits with it.
             Some(Event::Blocked { .. }) | None => {
                 self.faults[index] = super::replay::FaultState::Waiting;
-                self.acted.pop();
+                self.not_acted(index, position, last_fault);
                 return Ok(());
             }
             Some(_) => false,
         };
         if !suffered {
-            self.acted.pop();
+            self.not_acted(index, position, last_fault);
             self.refuse(index, "the operation that stands there cannot suffer it");
         }
         Ok(())
+    }
+
+    /// A fault that was thought to act did not. Others may have acted since: a held copy, where the handler said done.
+    fn not_acted(&mut self, index: usize, position: usize, last_fault: Duration) {
+        self.acted.retain(|acted| acted.fault != index);
+        if self.acted.last().is_none_or(|acted| acted.position <= position) {
+            self.last_fault = last_fault;
+        }
     }
 }

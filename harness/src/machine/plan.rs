@@ -4,11 +4,15 @@ use super::{task::Work, trace::Supplied};
 use crate::{
     Error,
     delivery::{CopyId, HeldCopy, Queue, Rules},
-    history::Fault,
+    history::{DeliveryName, Fault},
     message::Supply,
     store::{Observation, Process},
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    hash::{Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
 
 /// What the machine is asked to do.
 pub(crate) struct Plan<'a> {
@@ -32,10 +36,20 @@ pub(crate) struct Turn {
 }
 
 impl Turn {
+    /// The turn of a message that is supplied as its first delivery is in the plain run, at the beginning of time.
+    pub(crate) fn plain(message: usize) -> Self {
+        Self { message, at: Duration::ZERO, seed: seed_of(DeliveryName::new(message, 1)) }
+    }
+
     /// The turn of a message that is supplied as one of its deliveries was.
     pub(crate) fn supplied(message: usize, supplied: &Supplied) -> Self {
         Self { message, at: supplied.began, seed: supplied.seed }
     }
+}
+
+/// The seed of a delivery's randomness: its own, and the same in each replay.
+pub(super) fn seed_of(delivery: DeliveryName) -> u64 {
+    (delivery.message as u64) << 32 | u64::from(delivery.number)
 }
 
 /// The user's side of a replay, with its types forgotten.
@@ -115,5 +129,9 @@ impl Queue for Once {
 
     fn copy(&self, copy: CopyId) -> &HeldCopy {
         &self.copies[copy.0]
+    }
+
+    fn remember(&self, mut state: &mut dyn Hasher) {
+        self.copies.hash(&mut state);
     }
 }

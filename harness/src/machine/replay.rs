@@ -58,6 +58,8 @@ pub(super) struct Run<'a> {
     /// The process that had each message last.
     pub(super) homes: Vec<usize>,
     pub(super) seen_before: Option<Observation>,
+    /// A hash of what is not in the events, taken when the last fault had acted.
+    pub(super) standing: Option<u64>,
 }
 
 /// How a fault stands in a replay.
@@ -123,6 +125,7 @@ impl<'a> Run<'a> {
             numbers: vec![0; plan.messages],
             homes: vec![0; plan.messages],
             seen_before: None,
+            standing: None,
         }
     }
 
@@ -134,8 +137,10 @@ impl<'a> Run<'a> {
     }
 
     fn to_the_end(&mut self) -> Result<End, Error> {
+        self.note_standing();
         while self.move_on()? {
             self.turn += 1;
+            self.note_standing();
             if let Some(trouble) = self.desk.take_trouble() {
                 return Ok(End::Inconclusive(trouble));
             }
@@ -180,6 +185,7 @@ impl<'a> Run<'a> {
             observation,
             end,
             key: hasher.finish(),
+            standing: self.standing.unwrap_or_default(),
         })
     }
 

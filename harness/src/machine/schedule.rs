@@ -28,7 +28,8 @@ impl Run<'_> {
             self.deliver_due(copy)?;
             return Ok(true);
         }
-        Ok(self.resume(|until| until == Until::NothingElse)
+        // Who stands for another delivery goes on before the clock moves, if that one was paused in its turn.
+        Ok(self.resume(|until| !matches!(until, Until::Point(_)))
             || self.next_deadline()
             || self.resume(|_| true)
             || self.give_up_deferrals())
@@ -53,21 +54,18 @@ impl Run<'_> {
 
     /// The copy that the broker hands out next, if any is due and not deferred.
     fn due_copy(&mut self) -> Option<CopyId> {
-        let mut held_back = Vec::new();
         let now = self.desk.clock().now();
-        let copy = self.queue.due(now, &mut |copy| match self.deferral(copy) {
-            Some(fault) => {
-                held_back.push(fault);
-                false
-            }
-            None => true,
-        });
-        for fault in held_back {
+        let mut holding: Vec<usize> = Vec::new();
+        loop {
+            let may = |copy: &HeldCopy| self.deferral(copy).is_none_or(|fault| !holding.contains(&fault));
+            let copy = self.queue.due(now, &mut { may })?;
+            // A deferral acts where the copy would be handed out, not as soon as it is due: until then it changes nothing.
+            let Some(fault) = self.deferral(self.queue.copy(copy)) else { return Some(copy) };
             if self.faults[fault] == super::replay::FaultState::Waiting {
                 self.acts(fault);
             }
+            holding.push(fault);
         }
-        copy
     }
 
     /// The deferral that holds this copy back now, if one does.

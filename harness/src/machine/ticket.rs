@@ -6,6 +6,7 @@
 
 use std::{
     cell::{Cell, RefCell},
+    hash::{Hash, Hasher},
     rc::Rc,
     sync::{
         Arc,
@@ -28,7 +29,7 @@ pub(crate) struct Desk {
     /// The task that is being polled.
     polled: Cell<Option<TaskId>>,
     granted: Cell<Option<(TicketId, Grant)>>,
-    report: RefCell<Option<Report>>,
+    reports: RefCell<Vec<Report>>,
     detail: Cell<Detail>,
     clock: Arc<Clock>,
     /// The incarnation of each process that is alive.
@@ -72,6 +73,9 @@ pub(crate) struct Grant {
     pub(crate) fault: Option<Injected>,
     /// It has waited for a lock as long as its store does: it must not wait again, but return the store's own error.
     pub(crate) give_up: bool,
+    /// So many further operations may act in the same turn: the machine would choose this task again and again, and no fault
+    /// stands at them. What cannot do several at once need not.
+    pub(crate) further: u32,
 }
 
 /// What an operation did with its turn.
@@ -79,8 +83,8 @@ pub(crate) struct Grant {
 pub(crate) enum Report {
     /// It acted.
     Acted(Facts, Option<Box<Words>>),
-    /// It found a lock taken and waits for at most this long.
-    Blocked(Duration, Option<Box<Words>>),
+    /// This one found a lock taken and waits for at most this long.
+    Blocked(TicketId, Duration, Option<Box<Words>>),
 }
 
 impl Clock {
@@ -111,7 +115,7 @@ impl Desk {
             next: Cell::new(0),
             polled: Cell::new(None),
             granted: Cell::new(None),
-            report: RefCell::new(None),
+            reports: RefCell::default(),
             detail: Cell::new(Detail::Facts),
             clock: Arc::default(),
             alive: RefCell::default(),
@@ -126,7 +130,7 @@ impl Desk {
         self.next.set(0);
         self.polled.set(None);
         self.granted.set(None);
-        self.report.replace(None);
+        self.reports.borrow_mut().clear();
         self.detail.set(detail);
         self.clock.set(Duration::ZERO);
         self.clock.take_read();
@@ -155,10 +159,21 @@ impl Desk {
         self.granted.set(Some((ticket, grant)));
     }
 
-    /// Takes back a grant that was not used, and what the operation said if it was.
-    pub(crate) fn take_report(&self) -> Option<Report> {
+    /// Takes back a grant that was not used, and what was done with it if it was: the operation that it was granted to, and
+    /// those that acted after it in the same turn.
+    pub(crate) fn take_reports(&self) -> Vec<Report> {
         self.granted.set(None);
-        self.report.take()
+        self.reports.take()
+    }
+
+    /// Whether this is the only ticket of its task.
+    pub(crate) fn is_alone(&self, entry: &Entry) -> bool {
+        self.tickets.borrow().iter().all(|other| other.task != entry.task || other.id == entry.id)
+    }
+
+    /// A ticket that waits.
+    pub(crate) fn entry(&self, ticket: TicketId) -> Option<Entry> {
+        self.tickets.borrow().iter().find(|entry| entry.id == ticket).copied()
     }
 
     /// The first ticket of this task that waits for nothing but its turn.
@@ -206,6 +221,13 @@ impl Desk {
             if std::mem::take(&mut entry.blocked) {
                 woken(entry.task);
             }
+        }
+    }
+
+    /// Hashes who waits for a turn and who for a lock.
+    pub(super) fn remember(&self, state: &mut impl Hasher) {
+        for entry in self.tickets.borrow().iter() {
+            (entry.task, entry.number, entry.blocked, entry.patience_ends).hash(state);
         }
     }
 
@@ -294,12 +316,17 @@ impl Ticket {
 
     /// Tells that the operation acted; the ticket is used up.
     pub(crate) fn acted(self, facts: Facts, words: Option<Box<Words>>) {
-        self.desk.report.replace(Some(Report::Acted(facts, words)));
+        self.further(facts, words);
+    }
+
+    /// Tells that one more operation acted in this turn, as the grant allowed.
+    pub(crate) fn further(&self, facts: Facts, words: Option<Box<Words>>) {
+        self.desk.reports.borrow_mut().push(Report::Acted(facts, words));
     }
 
     /// Tells that the operation found a lock taken, and for how long its store waits for one.
     pub(crate) fn blocked(&self, patience: Duration, words: Option<Box<Words>>) {
-        self.desk.report.replace(Some(Report::Blocked(patience, words)));
+        self.desk.reports.borrow_mut().push(Report::Blocked(self.id, patience, words));
     }
 }
 

@@ -37,6 +37,8 @@ pub(crate) struct Replay {
     pub(crate) end: End,
     /// A hash of everything that happened, but not of the faults that made it happen.
     pub(crate) key: u64,
+    /// A hash of what the machine knew, beside what had happened, when the last fault had acted.
+    pub(crate) standing: u64,
 }
 
 /// One thing that happened.

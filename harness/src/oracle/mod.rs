@@ -1,11 +1,41 @@
 //! What is right: judging one replay against reference runs, and naming what is wrong.
 //!
-//! Exactly once is judged in `exactly_once`, progress in `progress`; `reference` makes and keeps the reference runs;
-//! `naming` finds the anomaly that explains a violation. Which histories are judged is the search's.
+//! Exactly once is judged in `exactly_once`, progress in `progress`, what can be judged at all in `seen`. `case` works out
+//! which reference runs a replay has (`order` in which orders, `renaming` what counts as the same), `reference` makes and
+//! keeps them. `naming` finds the anomaly that explains a violation, `evidence` what the trace says to that. Which
+//! histories are judged is the search's.
+
+mod case;
+mod evidence;
+mod exactly_once;
+mod naming;
+mod order;
+mod progress;
+mod reference;
+mod renaming;
+mod seen;
 
 use std::fmt;
 
-use crate::Observation;
+pub(crate) use seen::Visibility;
+
+use crate::{Contract, Observation, subject::Reference};
+
+/// Judges the replays of one check against its contract, and keeps the reference runs that it needs for that.
+#[derive(Debug)]
+pub(crate) struct Oracle {
+    contract: Contract,
+    references: reference::References,
+    /// The reference run that is looked at first; kept so that nothing is allocated for each history.
+    likeliest: Reference,
+}
+
+impl Oracle {
+    /// An oracle that holds a handler to this contract.
+    pub(crate) fn new(contract: Contract) -> Self {
+        Self { contract, references: reference::References::default(), likeliest: Reference::default() }
+    }
+}
 
 /// The named way in which an observation is wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -86,4 +116,6 @@ pub(crate) enum AsIf {
     OneMoreLike(usize),
     /// All but this one.
     Without(usize),
+    /// All of these together.
+    Several(Vec<AsIf>),
 }

@@ -10,15 +10,16 @@ use std::{
 };
 
 use super::{
+    hooks::Flags,
     pool::{Pool, Pooled, Thread},
-    words::{Narrator, Shape},
+    words::Narrator,
 };
 use crate::{
     machine::{
-        Ticket,
+        Grant, Ticket,
         baton::{Code, Go, Stop},
         give_up, release_locks,
-        trace::{Facts, Words},
+        trace::Facts,
     },
     store::Process,
 };
@@ -43,6 +44,15 @@ struct Running {
     next: Option<(Ticket, String)>,
     /// It waits for a lock inside that statement.
     locked: bool,
+}
+
+/// Dropped where code ends: its last statement is over.
+struct Ending(Arc<Flags>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.ends();
+    }
 }
 
 /// What comes back from the thread.
@@ -96,13 +106,17 @@ where
         let mut pooled = self.pool.check_out()?;
         pooled.step()?;
         let code = self.code.take().expect("a call is polled for the first time only once");
+        let thread = self.pool.thread();
+        let flags = Arc::clone(&thread.flags);
+        flags.arm(None, false);
         let work: Code = Box::new(move || {
+            // Code that panics has ended its last statement too.
+            let ending = Ending(flags);
             let answer = code(pooled.connection());
+            drop(ending);
             let left: Left<T, E> = (pooled, answer);
             Box::new(left) as Box<dyn Any + Send>
         });
-        let thread = self.pool.thread();
-        thread.flags.arm(None, false);
         let stop = thread.stepped.begin(work);
         self.running = Some(Running { thread, next: None, locked: false });
         Ok(Some(stop))
@@ -142,35 +156,44 @@ where
     }
 }
 
-/// If it is its turn: lets the code go on to its next stop, and tells what its statement was.
-fn go_on(running: &mut Running, mut narrator: Option<&mut Narrator>) -> Option<Stop> {
+/// If it is its turn: lets the code go on to its next stop, and tells what its statements were.
+fn go_on(running: &mut Running, narrator: Option<&mut Narrator>) -> Option<Stop> {
     let (ticket, statement) = running.next.as_ref()?;
     let grant = ticket.granted()?;
-    let shape = Shape::of(statement);
-    let narrator = narrator.as_mut().filter(|_| ticket.wants_words());
-    let go = if grant.give_up { Go::GiveUp } else { Go::On(grant.fault) };
-    let flags = Arc::clone(&running.thread.flags);
+    let narrator = narrator.filter(|_| ticket.wants_words());
+    let mut narration = narrator.map(|narrator| narrator.before(statement));
     if running.locked {
-        flags.arm(grant.fault, false);
+        running.thread.flags.arm(grant.fault, false);
     }
-    let mut narration = narrator.map(|narrator| narrator.before(statement, &shape));
-    let stop = running.thread.stepped.go(go);
-    if matches!(stop, Stop::Locked) {
-        running.locked = true;
-        let words = narration.take().map(|narration| Box::new(narration.waits()));
-        ticket.blocked(BUSY_TIMEOUT, words);
-        return None;
-    }
-    running.locked = false;
-    let facts = Facts { gave_up: grant.give_up, ..shape.facts(&flags, grant.fault) };
-    if shape.ends_transaction(&flags) {
+    let stop = running.thread.stepped.go(match grant {
+        Grant { give_up: true, .. } => Go::GiveUp,
+        Grant { fault: None, further, .. } => Go::Through(further),
+        Grant { fault, .. } => Go::On(fault),
+    });
+    running.locked = matches!(stop, Stop::Locked);
+    let (done, released) = running.thread.flags.take_done();
+    if released {
         release_locks();
     }
-    let words: Option<Box<Words>> = narration.map(|narration| Box::new(narration.after(&facts)));
-    if let Some((ticket, _)) = running.next.take() {
-        ticket.acted(facts, words);
+    let mut done = done.into_iter();
+    if let Some(facts) = done.next() {
+        let facts = Facts { gave_up: grant.give_up, ..facts };
+        let mut words = narration.take().map(|narration| Box::new(narration.after(&facts)));
+        let (ticket, _) = running.next.take()?;
+        for facts in std::iter::once(facts).chain(done) {
+            ticket.further(facts, words.take());
+        }
     }
-    Some(stop)
+    if !running.locked {
+        return Some(stop);
+    }
+    if running.next.is_none() {
+        // A later statement of this turn found the lock taken: it waits with a ticket of its own.
+        running.next = Ticket::register().map(|ticket| (ticket, String::new()));
+    }
+    let words = narration.map(|narration| Box::new(narration.waits()));
+    running.next.as_ref()?.0.blocked(BUSY_TIMEOUT, words);
+    None
 }
 
 impl<T, E, F> Drop for Call<T, E, F> {

@@ -6,7 +6,7 @@
 use std::{
     cell::RefCell,
     sync::{
-        Arc,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -16,9 +16,10 @@ use rusqlite::{
     trace::{TraceEvent, TraceEventCodes},
 };
 
+use super::words::Shape;
 use crate::machine::{
     baton::{self, Go},
-    trace::Injected,
+    trace::{Facts, Injected},
 };
 
 /// Pages in the write-ahead log after which it is written back, as `wal_autocheckpoint` would: a small log is a fast one.
@@ -43,6 +44,16 @@ pub(super) struct Flags {
     suffered: AtomicBool,
     /// A lock was found taken.
     busy: AtomicBool,
+    /// The statement that runs, and what those before it were since anybody asked.
+    log: Mutex<Log>,
+}
+
+#[derive(Debug, Default)]
+struct Log {
+    running: Option<(Shape, Option<Injected>)>,
+    done: Vec<Facts>,
+    /// A transaction ended.
+    released: bool,
 }
 
 thread_local! {
@@ -73,6 +84,31 @@ impl Flags {
     /// From now on nothing may have an effect.
     fn doom(&self) {
         self.arm(Some(Injected::Fail), true);
+    }
+
+    /// A statement begins that is to suffer this fault.
+    fn begins(&self, shape: Shape, fault: Option<Injected>) {
+        self.arm(fault, false);
+        self.log().running = Some((shape, fault));
+    }
+
+    /// The statement that ran, if one did, is over: what it was is written down.
+    pub(super) fn ends(&self) {
+        let mut log = self.log();
+        if let Some((shape, fault)) = log.running.take() {
+            log.done.push(shape.facts(self, fault));
+            log.released |= shape.ends_transaction(self);
+        }
+    }
+
+    /// What the statements were that ended since this was last asked, and whether a transaction ended with them.
+    pub(super) fn take_done(&self) -> (Vec<Facts>, bool) {
+        let mut log = self.log();
+        (std::mem::take(&mut log.done), std::mem::take(&mut log.released))
+    }
+
+    fn log(&self) -> MutexGuard<'_, Log> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn committed(&self) -> bool {
@@ -136,11 +172,16 @@ fn before_statement(event: TraceEvent<'_>) {
     if text.starts_with("--") {
         return;
     }
+    if !baton::is_stepped() {
+        return;
+    }
+    with_flags(Flags::ends);
     let go = baton::stop(|| statement.expanded_sql().unwrap_or_else(|| text.to_owned()));
+    let shape = Shape::of(text);
     match go {
-        Some(Go::On(fault)) => with_flags(|flags| flags.arm(fault, false)),
-        Some(Go::Die | Go::GiveUp) => with_flags(Flags::doom),
-        None => None,
+        Some(Go::On(fault)) => with_flags(|flags| flags.begins(shape, fault)),
+        Some(Go::Through(_)) => with_flags(|flags| flags.begins(shape, None)),
+        Some(Go::Die | Go::GiveUp) | None => with_flags(Flags::doom),
     };
 }
 
@@ -167,7 +208,7 @@ fn wait_for_lock() -> bool {
         return false;
     }
     match baton::locked() {
-        Some(Go::On(_)) => true,
+        Some(Go::On(_) | Go::Through(_)) => true,
         Some(Go::GiveUp) | None => false,
         Some(Go::Die) => {
             with_flags(Flags::doom);

@@ -130,7 +130,7 @@ impl Narrator {
     }
 
     /// Runs the statement on a copy of what it is about to see.
-    pub(super) fn before(&mut self, statement: &str, shape: &Shape) -> Narration<'_> {
+    pub(super) fn before(&mut self, statement: &str) -> Narration<'_> {
         let mut words = Words { what: statement.to_owned(), ..Words::default() };
         match self.try_out(statement) {
             Ok((result, touched)) => {
@@ -141,7 +141,7 @@ impl Narrator {
             // What the probe has not (a function or an attached database of the user's own) stays untold.
             Err(_) => self.probe = None,
         }
-        Narration { narrator: self, shape: *shape, words }
+        Narration { narrator: self, shape: Shape::of(statement), words }
     }
 
     fn try_out(&mut self, statement: &str) -> rusqlite::Result<(String, Touched)> {

@@ -1,0 +1,227 @@
+//! One replay as a case: what has to be present in it, what may be, in which orders, and which reference runs that allows.
+//!
+//! Runs themselves are kept by `reference`; what is made of them is the judge's (`exactly_once`) and the namer's (`naming`).
+
+use std::{collections::BTreeSet, ops::ControlFlow, time::Duration};
+
+use super::{
+    order::{Order, Places},
+    reference::{References, Run, Used},
+    renaming::{Likeness, Tokens},
+};
+use crate::{
+    Error, History, Observation,
+    machine::{
+        Turn,
+        trace::{Event, Fate, Replay, Settlement, Supplied},
+    },
+    subject::{Reference, Subject},
+};
+
+/// More reference runs than this are not looked at for one history.
+pub(super) const MOST_RUNS: usize = 2_000;
+
+/// One replay, and what follows from it for reference runs.
+pub(super) struct Case<'a> {
+    pub(super) history: &'a History,
+    pub(super) replay: &'a Replay,
+    /// What was handled, or acknowledged by the handler itself: present exactly once.
+    pub(super) must: Places,
+    /// What was delivered and neither: present once or not at all.
+    pub(super) may: Places,
+    /// Which message must come before which.
+    pub(super) order: Order,
+    /// The messages as they were handled, those that never were by their first delivery.
+    pub(super) rank: Vec<usize>,
+    /// What handlers used of their supplies, here or in a reference run that was looked at.
+    used: Used,
+    /// How many more reference runs may be looked at.
+    left: usize,
+    /// Why it may not be possible to tell.
+    pub(super) unclear: Option<String>,
+    tokens: Option<Tokens>,
+}
+
+/// Reference runs of one kind.
+pub(super) struct Wanted {
+    /// Which messages take part; those in `like` by the places that they have after the last.
+    pub(super) take: Places,
+    /// In which orders.
+    pub(super) order: Order,
+    /// For each of these there is one more message like it.
+    pub(super) like: Vec<usize>,
+    /// Those whose handler must answer done, or the run is no reference.
+    pub(super) done: Places,
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn new(history: &'a History, replay: &'a Replay, order: Order) -> Self {
+        let fates = &replay.fates;
+        let of = |which: &dyn Fn(usize) -> bool| (0..fates.len()).filter(|place| which(*place)).collect::<Places>();
+        let must = of(&|place| fates[place].handled.is_some() || was_acknowledged(replay, place));
+        let delivered = of(&|place| fates[place].first_delivered.is_some());
+        let mut rank: Vec<usize> = (0..fates.len()).collect();
+        rank.sort_by_key(|place| fates[*place].handled.or(fates[*place].first_delivered));
+        Self {
+            history,
+            replay,
+            must,
+            may: delivered.without(must),
+            order,
+            rank,
+            used: Used::by(fates),
+            left: MOST_RUNS,
+            unclear: None,
+            tokens: None,
+        }
+    }
+
+    /// Whether so many reference runs were looked at that no more are.
+    pub(super) fn is_over(&self) -> bool {
+        self.left == 0
+    }
+
+    /// The first reference run that is wanted and accepted, and the order of the messages in it. One more message like
+    /// another has the other's place there.
+    ///
+    /// Where a run uses the clock or randomness that the history's deliveries did not, it ran with times of nobody's: all
+    /// begins anew, with the times of that message's deliveries.
+    pub(super) fn find(
+        &mut self,
+        references: &mut References,
+        subject: &mut dyn Subject,
+        wanted: &Wanted,
+        mut accept: impl FnMut(&mut Self, &Run, &[usize]) -> bool,
+    ) -> Result<Option<Vec<usize>>, Error> {
+        let messages = self.history.messages.len();
+        let original = |place: usize| place.checked_sub(messages).map_or(place, |extra| wanted.like[extra]);
+        let mut rank = self.rank.clone();
+        rank.extend(messages..messages + wanted.like.len());
+        loop {
+            let supplies: Vec<Vec<Turn>> = (0..rank.len()).map(|place| self.turns(place, original(place))).collect();
+            let mut found = None;
+            let mut learned = false;
+            let _ = wanted.order.each(wanted.take, &rank, &mut |order| {
+                each_choice(order, &supplies, &mut |turns| {
+                    let Some(left) = self.left.checked_sub(1) else {
+                        let why = format!("more than {MOST_RUNS} reference runs: too much of it is unordered");
+                        self.unclear.get_or_insert(why);
+                        return Ok(ControlFlow::Break(()));
+                    };
+                    self.left = left;
+                    let reference = Reference { turns: turns.to_vec(), one_more_like: wanted.like.clone() };
+                    let run = references.run(subject, self.history, &reference)?;
+                    if let Some(why) = &run.endless {
+                        self.unclear.get_or_insert_with(|| format!("in a reference run {why}"));
+                        return Ok(ControlFlow::Continue(()));
+                    }
+                    let used = run.used.map(original);
+                    if !used.within(self.used) {
+                        self.used = self.used.and(used);
+                        learned = true;
+                        return Ok(ControlFlow::Break(()));
+                    }
+                    if wanted.done.without(run.done).is_empty() && accept(self, run, order) {
+                        found = Some(order.iter().map(|place| original(*place)).collect());
+                        return Ok(ControlFlow::Break(()));
+                    }
+                    Ok(ControlFlow::Continue(()))
+                })
+            })?;
+            if !learned {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// Whether a reference run leaves what is seen.
+    pub(super) fn leaves_the_same(&mut self, left: &Observation) -> bool {
+        let observed = &self.replay.observation;
+        if left == observed {
+            return true;
+        }
+        let tokens = self.tokens.get_or_insert_with(|| Tokens::of(&self.replay.fates));
+        match tokens.compare(observed, left) {
+            Likeness::Same => true,
+            Likeness::Different => false,
+            Likeness::Unclear => {
+                self.unclear.get_or_insert("more ids that the harness made than can be told apart".to_owned());
+                false
+            }
+        }
+    }
+
+    /// Every turn that a message may have: with the time and the randomness of one of its deliveries, if they were used.
+    fn turns(&self, place: usize, message: usize) -> Vec<Turn> {
+        let Some(first) = self.replay.fates[message].supplied.first() else { return Vec::new() };
+        let mut seen = BTreeSet::new();
+        let mut turns = Vec::new();
+        let clock = self.used.clock.contains(message);
+        for (number, supplied) in self.replay.fates[message].supplied.iter().enumerate() {
+            let times = if clock { times_of(self.replay, message, number as u32 + 1) } else { vec![Duration::ZERO] };
+            for began in times {
+                let used = self.used.of_supply(message, &Supplied { began, ..*supplied }, first);
+                if seen.insert(used) {
+                    turns.push(Turn::supplied(place, &used));
+                }
+            }
+        }
+        turns
+    }
+}
+
+/// Visits every choice of one turn for each of these places, in their order.
+fn each_choice(
+    order: &[usize],
+    supplies: &[Vec<Turn>],
+    visit: &mut dyn FnMut(&[Turn]) -> Result<ControlFlow<()>, Error>,
+) -> Result<ControlFlow<()>, Error> {
+    let mut chosen = vec![0; order.len()];
+    loop {
+        let turns: Vec<Turn> = order.iter().zip(&chosen).map(|(place, at)| supplies[*place][*at]).collect();
+        if visit(&turns)?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        let more = (0..order.len()).rev().find(|at| chosen[*at] + 1 < supplies[order[*at]].len());
+        let Some(at) = more else { return Ok(ControlFlow::Continue(())) };
+        chosen[at] += 1;
+        chosen[at + 1..].fill(0);
+    }
+}
+
+/// The times that the clock showed while this delivery was being handled: a handler that is paused reads a later one than
+/// that at which it began.
+fn times_of(replay: &Replay, message: usize, number: u32) -> Vec<Duration> {
+    let it = crate::history::DeliveryName::new(message, number);
+    let mut times = vec![replay.fates[message].supplied[number as usize - 1].began];
+    let mut runs = false;
+    for event in &replay.events {
+        match event {
+            Event::Delivered { delivery, .. } if *delivery == it => runs = true,
+            Event::Returned { delivery, .. } if *delivery == it => runs = false,
+            Event::Crashed { lost, .. } if lost.contains(&it) => runs = false,
+            Event::Clock { to } if runs => times.push(*to),
+            _ => {}
+        }
+    }
+    times
+}
+
+/// Whether the broker took an acknowledgement for this message: what a handler acknowledges by itself is covered though it
+/// never said done, or an early acknowledgement would excuse the loss that it causes.
+fn was_acknowledged(replay: &Replay, message: usize) -> bool {
+    let acknowledges = |event: &Event| matches!(event, Event::Settled { delivery, how: Settlement::Acked, .. } if delivery.message == message);
+    replay.events.iter().any(acknowledges)
+}
+
+/// Whether nothing happened that has to do with idempotency: no message was delivered twice, no process crashed, no
+/// operation failed.
+pub(super) fn was_calm(replay: &Replay) -> bool {
+    let once = |fate: &Fate| fate.supplied.len() <= 1;
+    let calm = |event: &Event| match event {
+        Event::Crashed { .. } => false,
+        Event::Step { facts, .. } => facts.suffered.is_none() && !facts.gave_up,
+        _ => true,
+    };
+    replay.fates.iter().all(once) && replay.events.iter().all(calm)
+}

@@ -1,0 +1,117 @@
+//! Aiming again: where a fault belongs after something before it was taken away.
+//!
+//! `m0#2` is whichever delivery came second; without the crash that made it so, the same work is done in `m0#1`. So a fault
+//! that misses in the shorter history is tried at the nearest points where the same operation of the same message stands.
+
+use std::collections::BTreeMap;
+
+use super::edit::moved;
+use crate::{
+    History,
+    history::{Coordinate, DeliveryName, Fault, Place},
+    machine::trace::{Event, Replay},
+};
+
+/// How many points are tried for a fault that misses.
+const MOST_POINTS: usize = 3;
+
+/// An operation is looked for among so many numbers to either side of its own.
+const REACH: u32 = 4;
+
+/// What stood at each point of a trace, in words. An acknowledgement has none.
+pub(super) type Points = BTreeMap<Coordinate, String>;
+
+/// The points of a trace that was recorded in words.
+pub(super) fn points(replay: &Replay) -> Points {
+    let said = |event: &Event| match event {
+        Event::Step { at, words, .. } | Event::Blocked { at, words, .. } => {
+            Some((*at, words.as_ref().map_or_else(String::new, |words| words.what.clone())))
+        }
+        Event::Settled { delivery, .. } => Some((delivery.ack(), String::new())),
+        _ => None,
+    };
+    replay.events.iter().filter_map(said).collect()
+}
+
+/// Histories like `shorter`, whose replay is `missed`, with the faults that miss there at the nearest points that fit,
+/// nearest first. `before` is what stood where in the longer history, its messages numbered as in the shorter one.
+pub(super) fn aimed_again(shorter: &History, missed: &Replay, before: &Points) -> Vec<History> {
+    let now = points(missed);
+    let fits: Vec<(usize, Vec<Coordinate>)> = shorter
+        .faults
+        .iter()
+        .enumerate()
+        .filter(|(at, fault)| misses(*at, fault, missed, before, &now))
+        .filter_map(|(at, fault)| Some((at, nearest(point_of(fault)?, before, &now))))
+        .filter(|(_, fits)| !fits.is_empty())
+        .collect();
+    let tries = fits.iter().map(|(_, fits)| fits.len()).max().unwrap_or(0);
+    let aimed = (0..tries).filter_map(|nth| {
+        let mut history = shorter.clone();
+        for (at, fits) in &fits {
+            history.faults[*at] = moved(&shorter.faults[*at], fits[nth.min(fits.len() - 1)])?;
+        }
+        let twice = history.faults.iter().enumerate().any(|(at, fault)| history.faults[..at].contains(fault));
+        (!twice).then_some(history)
+    });
+    aimed.collect()
+}
+
+fn point_of(fault: &Fault) -> Option<Coordinate> {
+    fault.coordinate()
+}
+
+/// Whether a fault did not act, or on something else than before.
+fn misses(at: usize, fault: &Fault, missed: &Replay, before: &Points, now: &Points) -> bool {
+    let Some(point) = point_of(fault) else { return false };
+    missed.unused.iter().any(|unused| unused.fault == at)
+        || matches!((before.get(&point), now.get(&point)), (Some(before), Some(now)) if before != now)
+}
+
+/// The nearest other points of the same message where the same operation stands.
+fn nearest(point: Coordinate, before: &Points, now: &Points) -> Vec<Coordinate> {
+    let operation = operation(point, before);
+    let mut fits: Vec<(u32, Coordinate)> = now
+        .iter()
+        .filter(|(at, what)| {
+            **at != point
+                && at.delivery.message == point.delivery.message
+                && operation.is_none_or(|operation| operation == what.as_str())
+        })
+        .filter_map(|(at, _)| Some((distance(point, *at, operation.is_some())?, *at)))
+        .collect();
+    fits.sort_unstable();
+    fits.truncate(MOST_POINTS);
+    fits.into_iter().map(|(_, at)| at).collect()
+}
+
+/// What stood at a point. An operation that a crash kept from acting is not in the trace, but another delivery of the
+/// message that came further tells.
+fn operation(point: Coordinate, before: &Points) -> Option<&str> {
+    let elsewhere = || {
+        let like = |at: &Coordinate| at.delivery.message == point.delivery.message && at.place == point.place;
+        before.iter().find(|(at, _)| like(at)).map(|(_, what)| what)
+    };
+    before.get(&point).or_else(elsewhere).map(String::as_str)
+}
+
+/// How far apart two points are, if one can stand for the other. What is not known by its words must have the same number.
+fn distance(one: Coordinate, other: Coordinate, is_known: bool) -> Option<u32> {
+    let deliveries = one.delivery.number.abs_diff(other.delivery.number);
+    let places = match (one.place, other.place) {
+        (Place::Ack, Place::Ack) => 0,
+        (Place::Operation(one), Place::Operation(other)) => one.abs_diff(other),
+        _ => return None,
+    };
+    (places <= if is_known { REACH } else { 0 }).then_some(deliveries * REACH + places)
+}
+
+/// What stood where, with the messages numbered as they are without one of them.
+pub(super) fn without_message(points: &Points, gone: usize) -> Points {
+    let renumber = |delivery: DeliveryName| DeliveryName {
+        message: delivery.message - usize::from(delivery.message > gone),
+        ..delivery
+    };
+    let left = points.iter().filter(|(at, _)| at.delivery.message != gone);
+    left.map(|(at, what)| (Coordinate { delivery: renumber(at.delivery), ..*at }, what.clone())).collect()
+}

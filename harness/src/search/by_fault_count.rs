@@ -1,0 +1,203 @@
+//! Every history with no fault, then with one, then with two.
+//!
+//! A history with one more fault is made from one that was searched, by adding a fault that acts later than all it has; its
+//! trace says where it can. All workloads come at one fault count before the next count, so that the first history
+//! that fails has the fewest faults there can be.
+//!
+//! **Every history is reached, and once.** Take any history whose faults all act, written in the order in which they
+//! do. Without its last fault it is replayed alike until that one acts, since a fault that has not acted changes nothing;
+//! so what the last fault strikes stands in the trace of the shorter history, later than the other faults, and `candidates`
+//! finds it there. By induction the history is reached. And only so: a replay in which the faults did not act in the order
+//! in which they are written is left out, so that each history is made from itself without its last fault, and of no other;
+//! and no two candidates of one trace are alike. What is reached are the faults of the family: the kinds that `candidates`
+//! knows, with `pause` and `overlap` as they stand without a name behind them, the clock advanced by the amounts of the
+//! ladder, and faults at one coordinate in the order advance, overlap or duplicate, pause, then the rest, one of each rank.
+//!
+//! What is kept between two counts are the histories of one count, not their traces: each is replayed once more to be
+//! continued, which costs one replay for all the histories made from it.
+
+use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
+
+use super::{
+    Judge, Options,
+    candidates::candidates,
+    confirm,
+    ladder::ladder,
+    skip::{Met, Seen, Skipped},
+};
+use crate::{
+    Error, History, Searched,
+    history::Fault,
+    machine::trace::{Detail, End, Replay},
+    oracle::Judgement,
+    subject::{Job, Subject, Workload},
+};
+
+/// A history that fails, as the search met it: not shrunk, not confirmed.
+pub(crate) struct Found<'a> {
+    pub(crate) workload: &'a Workload,
+    pub(crate) history: &'a History,
+    pub(crate) replay: &'a Replay,
+}
+
+/// What a search came to.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Search {
+    pub(crate) searched: Searched,
+    /// The first thing that could not be judged, if there was one.
+    pub(crate) inconclusive: Option<String>,
+    /// Who was told of a failure wanted no more; the last fault count may be incomplete.
+    pub(crate) stopped: bool,
+    /// What the skips saved.
+    pub(crate) skipped: Skipped,
+    /// Replays of histories that were then left out, since a fault of theirs did not act or acted out of order.
+    pub(crate) idle: u64,
+}
+
+/// Searches every history with up to `options.faults` faults and tells `found` of each that fails, until that breaks.
+///
+/// # Errors
+/// What a store met, or a message that cannot be made.
+pub(crate) fn by_fault_count(
+    subject: &mut dyn Subject,
+    judge: &mut dyn Judge,
+    options: &Options,
+    found: &mut dyn FnMut(Found<'_>) -> ControlFlow<()>,
+) -> Result<Search, Error> {
+    let workloads = subject.workloads(options.messages);
+    let mut walk = Walk {
+        subject,
+        judge,
+        options,
+        found,
+        amounts: ladder(&options.periods),
+        seen: Seen::default(),
+        acted: BTreeMap::new(),
+        search: Search::default(),
+    };
+    walk.search.searched.workloads = workloads.iter().map(|workload| workload.name.to_owned()).collect();
+    // A workload whose plain run cannot be relied on is not searched.
+    let mut frontier = walk.plain_runs(&workloads)?;
+    for count in 1..=options.faults {
+        if walk.search.stopped {
+            break;
+        }
+        frontier = walk.one_more(&workloads, &frontier, count)?;
+    }
+    let acted = std::mem::take(&mut walk.acted);
+    walk.search.searched.acted = acted.into_iter().collect();
+    Ok(walk.search)
+}
+
+/// The faults of a history, and its workload's place.
+type Reached = (usize, Box<[Fault]>);
+
+struct Walk<'a> {
+    subject: &'a mut dyn Subject,
+    judge: &'a mut dyn Judge,
+    options: &'a Options,
+    found: &'a mut dyn FnMut(Found<'_>) -> ControlFlow<()>,
+    amounts: Vec<Duration>,
+    seen: Seen,
+    acted: BTreeMap<&'static str, u64>,
+    search: Search,
+}
+
+impl Walk<'_> {
+    fn history(&self, workload: &Workload, faults: &[Fault]) -> History {
+        History {
+            model: self.options.model,
+            processes: self.options.processes,
+            messages: workload.messages.clone(),
+            faults: faults.to_vec(),
+        }
+    }
+
+    /// The histories without a fault.
+    fn plain_runs(&mut self, workloads: &[Workload]) -> Result<Vec<Reached>, Error> {
+        let mut reached = Vec::new();
+        self.search.searched.histories.push(0);
+        for (at, workload) in workloads.iter().enumerate() {
+            if self.search.stopped {
+                return Ok(reached);
+            }
+            let history = self.history(workload, &[]);
+            if let Some(why) = confirm::unsteady(self.subject, &history)? {
+                self.inconclusive(why);
+                continue;
+            }
+            let replay = self.subject.run(Job::Replay(&history), Detail::Facts)?;
+            if self.visit(at, workload, &history, &replay)? {
+                reached.push((at, Box::default()));
+            }
+        }
+        Ok(reached)
+    }
+
+    /// The histories that have one fault more than those of the frontier.
+    fn one_more(&mut self, workloads: &[Workload], frontier: &[Reached], count: usize) -> Result<Vec<Reached>, Error> {
+        let mut reached = Vec::new();
+        self.search.searched.histories.push(0);
+        for (at, faults) in frontier {
+            let workload = &workloads[*at];
+            let mut history = self.history(workload, faults);
+            let parent = self.subject.run(Job::Replay(&history), Detail::Facts)?;
+            for candidate in candidates(&history, &parent, &self.amounts) {
+                if candidate.repeats && self.options.skips {
+                    self.search.skipped.crashes += 1;
+                    continue;
+                }
+                history.faults.push(candidate.fault);
+                let replay = self.subject.run(Job::Replay(&history), Detail::Facts)?;
+                if !acted_in_order(&history, &replay) {
+                    self.search.idle += 1;
+                } else if self.visit(*at, workload, &history, &replay)? && count < self.options.faults {
+                    reached.push((*at, history.faults.clone().into_boxed_slice()));
+                }
+                history.faults.pop();
+                if self.search.stopped {
+                    return Ok(reached);
+                }
+            }
+        }
+        self.search.searched.faults = count;
+        Ok(reached)
+    }
+
+    /// Counts and judges a history. Whether it is to be continued.
+    fn visit(&mut self, at: usize, workload: &Workload, history: &History, replay: &Replay) -> Result<bool, Error> {
+        if let Some(count) = self.search.searched.histories.last_mut() {
+            *count += 1;
+        }
+        for fault in &history.faults {
+            *self.acted.entry(fault.word()).or_default() += 1;
+        }
+        if let End::Inconclusive(why) = &replay.end {
+            self.inconclusive(why.clone());
+            return Ok(false);
+        }
+        let met = if self.options.skips { self.seen.meet(at, &history.faults, replay) } else { Met::New };
+        if met != Met::New {
+            self.search.skipped.judged += 1;
+            self.search.skipped.continued += u64::from(met == Met::SameChildren);
+            return Ok(met == Met::SameVerdict);
+        }
+        match self.judge.judge(self.subject, history, replay)? {
+            Judgement::Agrees => {}
+            Judgement::Violated => {
+                self.search.stopped = (self.found)(Found { workload, history, replay }).is_break();
+            }
+            Judgement::Inconclusive(why) => self.inconclusive(why),
+        }
+        Ok(true)
+    }
+
+    fn inconclusive(&mut self, why: String) {
+        self.search.inconclusive.get_or_insert(why);
+    }
+}
+
+/// Whether every fault acted, in the order in which they are written.
+pub(super) fn acted_in_order(history: &History, replay: &Replay) -> bool {
+    replay.acted.len() == history.faults.len() && replay.acted.iter().enumerate().all(|(at, acted)| acted.fault == at)
+}

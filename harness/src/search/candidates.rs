@@ -1,0 +1,215 @@
+//! Which one fault can be added to a history, so that it acts after all that the history has.
+//!
+//! They are read off the trace of the history: what stands at an event can be struck there. Whether a fault then acts is
+//! seen in its replay. Which of them are worth one is also decided in `skip`.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::skip::CrashRun;
+use crate::{
+    History,
+    history::{Coordinate, Deferred, DeliveryName, Fault},
+    machine::trace::{End, Event, Origin, Replay, Settlement},
+};
+
+/// A fault that can be added to a history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Candidate {
+    pub(super) fault: Fault,
+    /// It is a crash that cannot differ from the one before it.
+    pub(super) repeats: bool,
+}
+
+/// In which order faults at one coordinate are written; of each rank there is at most one. What acts in the broker has no
+/// coordinate and no rank.
+fn rank(fault: &Fault) -> u8 {
+    match fault {
+        Fault::Duplicate { at: None, .. } | Fault::Defer { .. } => 0,
+        Fault::Advance { .. } => 1,
+        Fault::Overlap { .. } | Fault::Duplicate { at: Some(_), .. } => 2,
+        Fault::Pause { .. } => 3,
+        Fault::Crash { .. } | Fault::LoseAck { .. } | Fault::Fail { .. } | Fault::LoseReply { .. } => 4,
+    }
+}
+
+/// Every fault that can be added to `history`, of which `replay` is the trace, to act later than all of its own.
+pub(super) fn candidates(history: &History, replay: &Replay, amounts: &[Duration]) -> Vec<Candidate> {
+    let mut scan = Scan {
+        history,
+        replay,
+        amounts: if reads_clock(replay) { amounts } else { &[] },
+        from: replay.acted.last().map_or(0, |acted| acted.position),
+        passed: BTreeSet::new(),
+        open: 0,
+        dead: BTreeSet::new(),
+        crashes: CrashRun::new(replay),
+        found: Vec::new(),
+    };
+    for at in 0..replay.events.len() {
+        scan.event(at);
+    }
+    scan.found
+}
+
+/// Whether anybody looked at a clock, or at something that expires, at any time.
+///
+/// A jump of the clock can matter only to who looks later. But one that comes after the last look of this trace can still
+/// matter to a delivery that only a further fault brings about, so that each look counts, wherever it stands: a handler
+/// that looks does so in each delivery. Where nobody looks at all, a jump only hastens redeliveries, which `defer` and
+/// `overlap` do too.
+pub(super) fn reads_clock(replay: &Replay) -> bool {
+    let looked = |event: &Event| matches!(event, Event::Step { facts, .. } if facts.reads_clock);
+    replay.fates.iter().flat_map(|fate| &fate.supplied).any(|supplied| supplied.read_clock)
+        || replay.events.iter().any(looked)
+}
+
+/// One pass over a trace.
+struct Scan<'a> {
+    history: &'a History,
+    replay: &'a Replay,
+    amounts: &'a [Duration],
+    /// Where the last fault of the history acted; nothing before it can be struck.
+    from: usize,
+    /// The points at which something stood already. A fault acts when its point is first reached: not where an operation
+    /// that waited for a lock acts in the end, but where it began to wait.
+    passed: BTreeSet<Coordinate>,
+    /// How many deliveries have begun and not ended.
+    open: usize,
+    /// The messages that were put aside so far.
+    dead: BTreeSet<usize>,
+    crashes: CrashRun,
+    found: Vec<Candidate>,
+}
+
+impl Scan<'_> {
+    fn event(&mut self, at: usize) {
+        let event = &self.replay.events[at];
+        match event {
+            Event::Delivered { delivery, origin, .. } => {
+                self.deferrals(at, *delivery, *origin);
+                self.open += 1;
+            }
+            Event::Blocked { at: point, .. } => self.point(at, *point),
+            Event::Step { at: point, facts, .. } => {
+                self.point(at, *point);
+                if at >= self.from {
+                    if facts.can_fail {
+                        self.add(Fault::Fail { at: *point });
+                    }
+                    if facts.can_lose_reply {
+                        self.add(Fault::LoseReply { at: *point });
+                    }
+                }
+            }
+            Event::Returned { delivery, .. } => self.held_copy(at, delivery.message),
+            Event::Settled { delivery, how, .. } => {
+                self.acknowledgement(at, *delivery, *how);
+                self.open -= 1;
+                if *how == Settlement::DeadLettered {
+                    self.dead.insert(delivery.message);
+                }
+            }
+            Event::Crashed { lost, .. } => self.open -= lost.len(),
+            Event::Clock { .. } => {}
+        }
+        self.crashes.passes(event);
+    }
+
+    /// What can strike the point of an operation.
+    fn point(&mut self, at: usize, point: Coordinate) {
+        if !self.passed.insert(point) || at < self.from {
+            return;
+        }
+        self.advances(point);
+        self.add(Fault::Overlap { at: point, to: None });
+        self.add(Fault::Duplicate { message: point.delivery.message, at: Some(point) });
+        self.pause(at, point);
+        self.crash(at, point);
+    }
+
+    /// What can strike an acknowledgement.
+    fn acknowledgement(&mut self, at: usize, delivery: DeliveryName, how: Settlement) {
+        if at < self.from || !matches!(how, Settlement::Acked | Settlement::DeadLettered) {
+            return;
+        }
+        let point = delivery.ack();
+        self.advances(point);
+        self.add(Fault::Overlap { at: point, to: None });
+        self.pause(at, point);
+        self.crash(at, point);
+        if how == Settlement::Acked {
+            self.add(Fault::LoseAck { delivery });
+        }
+    }
+
+    fn advances(&mut self, point: Coordinate) {
+        for by in self.amounts {
+            self.add(Fault::Advance { at: point, by: *by });
+        }
+    }
+
+    fn pause(&mut self, at: usize, point: Coordinate) {
+        if self.others_could_run(at) {
+            self.add(Fault::Pause { at: point, until: None });
+        }
+    }
+
+    /// Whether anything could run at this event but the delivery whose event it is. If not, a pause would end at once.
+    ///
+    /// Another delivery that is open could, and so could a copy that is due: such a one is handed out later in this trace,
+    /// and before the clock moves to a deadline, since it need not wait for one. (A deferred copy comes later than that
+    /// only if it waits for a message that nobody handles before; then it would wait through the pause too.)
+    fn others_could_run(&self, at: usize) -> bool {
+        let before_the_clock =
+            self.replay.events[at..].iter().take_while(|event| !matches!(event, Event::Clock { .. }));
+        self.open > 1
+            || self.replay.end != End::Drained
+            || before_the_clock.into_iter().any(|event| matches!(event, Event::Delivered { .. }))
+    }
+
+    fn crash(&mut self, at: usize, point: Coordinate) {
+        let fault = Fault::Crash { at: point };
+        if self.may_add(&fault) {
+            let repeats = self.crashes.strikes(&self.replay.events[at]);
+            self.found.push(Candidate { fault, repeats });
+        }
+    }
+
+    /// A delivery can be put off past each message that is not handled when it would be handed out.
+    fn deferrals(&mut self, at: usize, delivery: DeliveryName, origin: Origin) {
+        if at < self.from || origin == Origin::Overlap {
+            return;
+        }
+        let what = match delivery.number {
+            1 => Deferred::Message(delivery.message),
+            _ => Deferred::Delivery(delivery),
+        };
+        for (past, fate) in self.replay.fates.iter().enumerate() {
+            let is_over = fate.handled.is_some_and(|handled| handled <= at) || self.dead.contains(&past);
+            if past != delivery.message && !is_over {
+                self.add(Fault::Defer { what, past });
+            }
+        }
+    }
+
+    /// A second copy is held where the message is handled for the first time, just after the handler has returned.
+    fn held_copy(&mut self, at: usize, message: usize) {
+        if at >= self.from && self.replay.fates[message].handled == Some(at + 1) {
+            self.add(Fault::Duplicate { message, at: None });
+        }
+    }
+
+    fn add(&mut self, fault: Fault) {
+        if self.may_add(&fault) {
+            self.found.push(Candidate { fault, repeats: false });
+        }
+    }
+
+    fn may_add(&self, fault: &Fault) -> bool {
+        let faults = &self.history.faults;
+        let later_rank = |point| faults.iter().all(|own| own.coordinate() != Some(point) || rank(own) < rank(fault));
+        fault.coordinate().is_none_or(later_rank)
+            && !faults.contains(fault)
+            && self.history.model.rules().admits(fault).is_ok()
+    }
+}

@@ -1,0 +1,130 @@
+//! Whether a replay can be relied on: done again, and elsewhere, it must come to the same.
+//!
+//! A workload's plain run is held against itself before anything is searched, and a counterexample before it is reported,
+//! together with the reference runs that it was judged by. Where anything differs, nothing can be said.
+
+use super::Judge;
+use crate::{
+    Error, History,
+    history::Published,
+    machine::trace::{Detail, Event, Replay},
+    oracle::Judgement,
+    subject::{Job, Subject, Workload},
+};
+
+/// What makes a handler differ from one replay to the next.
+const CAUSES: &str = "the usual causes: a static that outlives the crash, the order of a hash map, an unbiased `select!`, \
+                      the wall clock";
+
+/// Whether a history is not replayed alike on this thread and in a fresh one; if so, why.
+///
+/// # Errors
+/// What a store met, or a message that cannot be made.
+pub(super) fn unsteady(subject: &mut dyn Subject, history: &History) -> Result<Option<String>, Error> {
+    let first = subject.run(Job::Replay(history), Detail::Words)?;
+    let again = subject.run(Job::Replay(history), Detail::Words)?;
+    if let Some(difference) = differs(&first, &again) {
+        return Ok(Some(nondeterminism("two replays of one history differ", &difference)));
+    }
+    let elsewhere = subject.run_elsewhere(Job::Replay(history), Detail::Words)?;
+    Ok(differs(&first, &elsewhere)
+        .map(|difference| nondeterminism("a replay of the same history in a fresh thread differs", &difference)))
+}
+
+/// Whether a failing history does not fail in the same way in fresh threads; if so, why. `judge` has judged nothing yet.
+///
+/// # Errors
+/// What a store met, or a message that cannot be made.
+pub(crate) fn confirm(
+    subject: &mut dyn Subject,
+    judge: &mut dyn Judge,
+    history: &History,
+) -> Result<Option<String>, Error> {
+    let here = subject.run(Job::Replay(history), Detail::Words)?;
+    for _ in 0..2 {
+        let there = subject.run_elsewhere(Job::Replay(history), Detail::Words)?;
+        if let Some(difference) = differs(&here, &there) {
+            return Ok(Some(nondeterminism("a replay of the same history in a fresh thread differs", &difference)));
+        }
+    }
+    let mut elsewhere = Elsewhere { subject, difference: None };
+    let judgement = judge.judge(&mut elsewhere, history, &here)?;
+    if let Some(difference) = elsewhere.difference {
+        return Ok(Some(nondeterminism("a reference run in a fresh thread differs", &difference)));
+    }
+    Ok(match judgement {
+        Judgement::Violated => None,
+        Judgement::Inconclusive(why) => Some(why),
+        Judgement::Agrees => Some(format!("the reference runs differ when they are taken again; {CAUSES}")),
+    })
+}
+
+fn nondeterminism(what: &str, difference: &str) -> String {
+    format!("{what}: {difference}; {CAUSES}")
+}
+
+/// What two replays first differ in, in words, if they do.
+pub(crate) fn differs(one: &Replay, other: &Replay) -> Option<String> {
+    let mut pairs = one.events.iter().zip(&other.events);
+    if let Some((one, other)) = pairs.find(|(one, other)| one != other) {
+        return Some(format!("{}, and then {}", in_words(one), in_words(other)));
+    }
+    let longer = if one.events.len() > other.events.len() { one } else { other };
+    let common = one.events.len().min(other.events.len());
+    if let Some(more) = longer.events.get(common) {
+        return Some(format!("{}, which does not always happen", in_words(more)));
+    }
+    if one.observation != other.observation {
+        return Some("every operation was the same, but what is observed at the end is not".to_owned());
+    }
+    let alike = one.fates == other.fates && one.end == other.end;
+    (!alike).then(|| "every operation was the same, but not how the replay ended".to_owned())
+}
+
+fn in_words(event: &Event) -> String {
+    match event {
+        Event::Step { at, words: Some(words), .. } => format!("{at} was `{}` with `{}`", words.what, words.result),
+        Event::Blocked { at, words: Some(words), .. } => format!("{at}, `{}`, waited for a lock", words.what),
+        Event::Step { at, .. } | Event::Blocked { at, .. } => format!("{at} was an operation"),
+        Event::Delivered { delivery, process, .. } => format!("{delivery} began in p{}", process.index()),
+        Event::Returned { delivery, answer, .. } => format!("{delivery} returned {answer:?}"),
+        Event::Settled { delivery, how, .. } => format!("{delivery} was settled: {how:?}"),
+        Event::Crashed { process, .. } => format!("p{} crashed", process.index()),
+        Event::Clock { to } => format!("the clock moved to {to:?}"),
+    }
+}
+
+/// A subject whose every run is made in a fresh thread, and held against one made here.
+pub(crate) struct Elsewhere<'a> {
+    subject: &'a mut dyn Subject,
+    /// What a run first differed in, in words.
+    difference: Option<String>,
+}
+
+impl Subject for Elsewhere<'_> {
+    fn run(&mut self, job: Job<'_>, detail: Detail) -> Result<Replay, Error> {
+        self.run_elsewhere(job, detail)
+    }
+
+    fn run_elsewhere(&mut self, job: Job<'_>, detail: Detail) -> Result<Replay, Error> {
+        let detail = detail.max(Detail::Words);
+        let here = self.subject.run(job, detail)?;
+        let there = self.subject.run_elsewhere(job, detail)?;
+        if self.difference.is_none() {
+            self.difference = differs(&here, &there);
+        }
+        Ok(there)
+    }
+
+    fn payload(&mut self, published: &Published, place: usize) -> Result<String, Error> {
+        self.subject.payload(published, place)
+    }
+
+    fn workloads(&self, at_most: usize) -> Vec<Workload> {
+        self.subject.workloads(at_most)
+    }
+
+    fn simpler(&self, published: &Published) -> Vec<Published> {
+        self.subject.simpler(published)
+    }
+}

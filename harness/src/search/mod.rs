@@ -1,0 +1,52 @@
+//! Which histories are tried, and what is done with one that fails.
+//!
+//! `by_fault_count` tries every history with no fault, then with one, then with two; `candidates` says which one fault can
+//! be added to a history, and `skip` which of those cannot differ. `shrink` makes a counterexample 1-minimal and `aim`
+//! finds a fault's place again after something before it was taken away; `confirm` replays it elsewhere before anybody is
+//! told of it; `regressions` keeps it for the next time. What is wrong with a history is the oracle's, and the order in
+//! which these are called is `check`'s.
+
+mod aim;
+mod by_fault_count;
+mod candidates;
+mod confirm;
+mod edit;
+mod ladder;
+mod shrink;
+mod skip;
+
+use std::time::Duration;
+
+pub(crate) use by_fault_count::{Found, Search, by_fault_count};
+pub(crate) use confirm::{Elsewhere, confirm, differs};
+pub(crate) use ladder::{LADDER, ladder};
+pub(crate) use shrink::{Need, Part, Shrunk, shrink};
+pub(crate) use skip::Skipped;
+
+use crate::{DeliveryModel, Error, History, machine::trace::Replay, oracle::Judgement, subject::Subject};
+
+/// Who says whether a replay is right.
+pub(crate) trait Judge {
+    /// Judges one replay of a history. Reference runs are made with `subject`.
+    ///
+    /// # Errors
+    /// What a store met.
+    fn judge(&mut self, subject: &mut dyn Subject, history: &History, replay: &Replay) -> Result<Judgement, Error>;
+}
+
+/// Where a search looks.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// Which deliveries the broker may make.
+    pub(crate) model: DeliveryModel,
+    /// How many processes there are.
+    pub(crate) processes: usize,
+    /// The most faults at once.
+    pub(crate) faults: usize,
+    /// The most messages at once.
+    pub(crate) messages: usize,
+    /// Whether histories that cannot differ from one that was searched are left out.
+    pub(crate) skips: bool,
+    /// Times to live, leases and windows that are known: the clock jumps to one tick before and past each.
+    pub(crate) periods: Vec<Duration>,
+}

@@ -1,0 +1,292 @@
+//! Making a counterexample 1-minimal: no message, fault or process can be taken away so that it still fails in any way.
+//!
+//! First messages go, then faults (half of them at a time, then fewer), then processes; then faults move to earlier places
+//! and payloads become smaller, which is worth only so many replays; and all again until nothing goes. After something was
+//! taken away in vain, faults that miss are aimed again (`aim`). What still fails need not fail in the same way. How a
+//! history looks with something taken away is in `edit`.
+
+use super::{
+    Judge,
+    aim::{self, Points},
+    edit,
+};
+use crate::{
+    Error, History,
+    history::{Fault, Place},
+    machine::trace::{Detail, End, Replay},
+    oracle::Judgement,
+    subject::{Job, Subject},
+};
+
+/// Once so many replays were made, faults are not aimed again, nor moved, and payloads stay.
+const ENOUGH_REPLAYS: u32 = 36;
+
+/// So many replays are spent on aiming again.
+const MOST_AIMED: u32 = 12;
+
+/// So many earlier places are tried for one fault.
+const MOST_EARLIER: u32 = 4;
+
+/// A counterexample from which nothing can be taken away.
+#[derive(Clone, Debug)]
+pub(crate) struct Shrunk {
+    pub(crate) history: History,
+    /// What each part is needed for.
+    pub(crate) needed: Vec<Need>,
+    /// How many replays it took.
+    pub(crate) replays: u32,
+}
+
+/// A part of a history that can be taken away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Part {
+    Message(usize),
+    Fault(usize),
+    Process,
+}
+
+/// What a history comes to without one of its parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Need {
+    pub(crate) part: Part,
+    /// Without it the history passes. If not, it cannot be judged without it.
+    pub(crate) passes_without: bool,
+}
+
+/// What came of trying a history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Came {
+    Fails,
+    Passes,
+    CannotSay,
+}
+
+/// Shrinks a history that fails. One that does not comes back as it is.
+///
+/// # Errors
+/// What a store met, or a message that cannot be made.
+pub(crate) fn shrink(subject: &mut dyn Subject, judge: &mut dyn Judge, history: &History) -> Result<Shrunk, Error> {
+    let mut shrinker = Shrinker {
+        subject,
+        judge,
+        history: history.clone(),
+        points: Points::new(),
+        tried: Vec::new(),
+        replays: 0,
+        aimed: 0,
+    };
+    if shrinker.goes(history.clone())? {
+        while shrinker.pass()? {}
+    }
+    shrinker.finish()
+}
+
+struct Shrinker<'a> {
+    subject: &'a mut dyn Subject,
+    judge: &'a mut dyn Judge,
+    /// The smallest history so far that fails.
+    history: History,
+    /// What stands where in it.
+    points: Points,
+    /// Histories that do not fail.
+    tried: Vec<(History, Came)>,
+    replays: u32,
+    aimed: u32,
+}
+
+impl Shrinker<'_> {
+    /// Tries everything once. Whether anything went.
+    fn pass(&mut self) -> Result<bool, Error> {
+        let before = self.history.clone();
+        self.fewer_messages()?;
+        self.fewer_faults()?;
+        self.fewer_processes()?;
+        if self.history == before {
+            self.plainer_faults()?;
+            self.earlier_places()?;
+            self.smaller_payloads()?;
+        }
+        Ok(self.history != before)
+    }
+
+    fn fewer_messages(&mut self) -> Result<(), Error> {
+        for message in (0..self.history.messages.len()).rev() {
+            if let Some(fewer) = edit::without_message(&self.history, message) {
+                let before = aim::without_message(&self.points, message);
+                self.goes_or_aimed(fewer, &before)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fewer_faults(&mut self) -> Result<(), Error> {
+        let mut size = (self.history.faults.len() / 2).max(1);
+        loop {
+            let before = self.history.faults.len();
+            let mut at = 0;
+            while at < self.history.faults.len() {
+                let fewer = edit::without_faults(&self.history, at, size);
+                let points = self.points.clone();
+                if !self.goes_or_aimed(fewer, &points)? {
+                    at += size;
+                }
+            }
+            let went = self.history.faults.len() < before;
+            match size {
+                1 if !went => return Ok(()),
+                1 => {}
+                _ => size /= 2,
+            }
+        }
+    }
+
+    fn fewer_processes(&mut self) -> Result<(), Error> {
+        if self.history.processes > 2 {
+            self.goes(edit::with_processes(&self.history, 1))?;
+        }
+        while self.history.processes > 1
+            && self.goes(edit::with_processes(&self.history, self.history.processes - 1))?
+        {}
+        Ok(())
+    }
+
+    /// Faults lose what they name beyond their point.
+    fn plainer_faults(&mut self) -> Result<(), Error> {
+        for at in 0..self.history.faults.len() {
+            if let Some(plainer) = self.history.faults.get(at).and_then(edit::plainer) {
+                self.goes_with_fault(at, plainer)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn earlier_places(&mut self) -> Result<(), Error> {
+        for at in 0..self.history.faults.len() {
+            let Some(point) = self.history.faults.get(at).and_then(Fault::coordinate) else { continue };
+            let Place::Operation(number) = point.place else { continue };
+            for earlier in (1..number).take(MOST_EARLIER as usize) {
+                let to = point.delivery.operation(earlier);
+                let moved = self.history.faults.get(at).and_then(|fault| edit::moved(fault, to));
+                if let Some(moved) = moved
+                    && self.goes_with_fault(at, moved)?
+                {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn smaller_payloads(&mut self) -> Result<(), Error> {
+        for at in 0..self.history.messages.len() {
+            for simpler in self.subject.simpler(&self.history.messages[at]) {
+                if self.replays >= ENOUGH_REPLAYS {
+                    return Ok(());
+                }
+                let mut history = self.history.clone();
+                history.messages[at] = simpler;
+                if history != self.history && self.goes(history)? {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the history fails with this fault in the place of one of its own, while that is worth a replay.
+    fn goes_with_fault(&mut self, at: usize, fault: Fault) -> Result<bool, Error> {
+        if self.replays >= ENOUGH_REPLAYS || self.history.faults.contains(&fault) {
+            return Ok(false);
+        }
+        let mut history = self.history.clone();
+        history.faults[at] = fault;
+        self.goes(history)
+    }
+
+    /// Whether a shorter history fails as it is, or with the faults that miss in it aimed again.
+    fn goes_or_aimed(&mut self, shorter: History, before: &Points) -> Result<bool, Error> {
+        if self.tried.iter().any(|(tried, _)| *tried == shorter) {
+            return Ok(false);
+        }
+        let (came, replay) = self.replay(&shorter)?;
+        if came == Came::Fails {
+            self.take(shorter, &replay);
+            return Ok(true);
+        }
+        let again = aim::aimed_again(&shorter, &replay, before);
+        self.tried.push((shorter, came));
+        for history in again {
+            if self.aimed >= MOST_AIMED || self.replays >= ENOUGH_REPLAYS {
+                break;
+            }
+            self.aimed += 1;
+            if self.goes(history)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether this history fails; if so it is the smallest from now on.
+    fn goes(&mut self, history: History) -> Result<bool, Error> {
+        if self.tried.iter().any(|(tried, _)| *tried == history) {
+            return Ok(false);
+        }
+        let (came, replay) = self.replay(&history)?;
+        match came {
+            Came::Fails => self.take(history, &replay),
+            Came::Passes | Came::CannotSay => self.tried.push((history, came)),
+        }
+        Ok(came == Came::Fails)
+    }
+
+    fn replay(&mut self, history: &History) -> Result<(Came, Replay), Error> {
+        self.replays += 1;
+        let replay = self.subject.run(Job::Replay(history), Detail::Words)?;
+        if matches!(replay.end, End::Inconclusive(_)) {
+            return Ok((Came::CannotSay, replay));
+        }
+        let came = match self.judge.judge(self.subject, history, &replay)? {
+            Judgement::Violated => Came::Fails,
+            Judgement::Agrees => Came::Passes,
+            Judgement::Inconclusive(_) => Came::CannotSay,
+        };
+        Ok((came, replay))
+    }
+
+    /// This is the smallest history from now on, without the faults that did not act, and with the others in the order in
+    /// which they did; its trace stays the same.
+    fn take(&mut self, history: History, replay: &Replay) {
+        let faults = replay.acted.iter().map(|acted| history.faults[acted.fault].clone()).collect();
+        self.points = aim::points(replay);
+        self.history = History { faults, ..history };
+    }
+
+    fn finish(self) -> Result<Shrunk, Error> {
+        let history = self.history.clone();
+        let messages = (0..history.messages.len()).map(Part::Message);
+        let parts = messages.chain((0..history.faults.len()).map(Part::Fault)).chain([Part::Process]);
+        let mut needed = Vec::new();
+        for part in parts {
+            if let Some(shorter) = without(&history, part) {
+                needed
+                    .extend(self.came_before(&shorter).map(|came| Need { part, passes_without: came == Came::Passes }));
+            }
+        }
+        Ok(Shrunk { history, needed, replays: self.replays })
+    }
+
+    /// What came of a history that was tried.
+    fn came_before(&self, history: &History) -> Option<Came> {
+        self.tried.iter().find(|(tried, _)| tried == history).map(|(_, came)| *came)
+    }
+}
+
+/// A history without one of its parts; `None` where it is the last of its kind.
+pub(crate) fn without(history: &History, part: Part) -> Option<History> {
+    match part {
+        Part::Message(message) => edit::without_message(history, message),
+        Part::Fault(fault) => Some(edit::without_faults(history, fault, 1)),
+        Part::Process => (history.processes > 1).then(|| edit::with_processes(history, history.processes - 1)),
+    }
+}

@@ -1,0 +1,139 @@
+//! What cannot differ from a history that was searched, and so is left out.
+//!
+//! **A crash that repeats.** A crash takes the process's memory and every delivery in it; what is left is what is durable,
+//! the locks, the clock, the broker and the other processes. If nothing but harmless steps of that one process stand
+//! between two points of it, all of these are the same at both, and so is everything after the crash: the same
+//! verdict, and the same further faults. A step is harmless if it changed nothing durable, took or released no lock and
+//! suffered no fault. Any other event (a delivery, a return, a settlement, a wait, a step of another process) may have
+//! changed the broker, the schedule or what counts as handled. The oracle also sees which deliveries looked at
+//! the clock or drew randomness, and a crash decides whether one comes to that; so where any did, nothing is left out.
+//!
+//! **A history whose trace was seen.** The verdict depends on the trace alone: the handler is deterministic, so the events
+//! (who was delivered, acted, suffered, returned, at which virtual time) and the order in which second copies were made say
+//! everything that happened, and the same faults need not be behind them. So its verdict is known. What further faults
+//! would do depends on more: who stands and for what, who waited longer, what the broker holds, which deferrals hold
+//! on. The machine hashes that when the last fault has acted; if it acted at the same place and left the same, every further
+//! fault acts alike in both, and only one of the two need be continued. Histories are searched with the fewest faults first,
+//! so the one that is kept never has more faults.
+
+use std::{
+    collections::BTreeMap,
+    hash::{Hash, Hasher},
+};
+
+use rustc_hash::FxHasher;
+
+use super::candidates::reads_clock;
+use crate::{
+    history::Fault,
+    machine::trace::{Event, Replay},
+    store::Process,
+};
+
+/// How many histories were left out, or judged without the oracle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Skipped {
+    /// Crashes that cannot differ from the one before; not replayed.
+    pub(crate) crashes: u64,
+    /// Replays with the trace of an earlier one; not judged again.
+    pub(crate) judged: u64,
+    /// Of those, the ones from which no further fault was tried.
+    pub(crate) continued: u64,
+}
+
+/// Follows a trace and says which crashes repeat the one before.
+pub(super) struct CrashRun {
+    /// Of this process a crash stands before, and nothing that matters happened since.
+    process: Option<Process>,
+    /// Nothing repeats, since it can matter how far a delivery came.
+    never: bool,
+}
+
+impl CrashRun {
+    pub(super) fn new(replay: &Replay) -> Self {
+        let drew = replay.fates.iter().flat_map(|fate| &fate.supplied).any(|supplied| supplied.drew);
+        Self { process: None, never: drew || reads_clock(replay) }
+    }
+
+    /// A crash can be put before this event. Whether it repeats the one before.
+    pub(super) fn strikes(&mut self, event: &Event) -> bool {
+        let (Event::Step { process, .. } | Event::Blocked { process, .. } | Event::Settled { process, .. }) = event
+        else {
+            return false;
+        };
+        if self.process.as_ref() == Some(process) {
+            return !self.never;
+        }
+        self.process = Some(process.clone());
+        false
+    }
+
+    /// This event happened.
+    pub(super) fn passes(&mut self, event: &Event) {
+        let harmless = match event {
+            Event::Step { process, facts, .. } => {
+                self.process.as_ref() == Some(process)
+                    && !facts.changes
+                    && !facts.locks
+                    && !facts.gave_up
+                    && facts.suffered.is_none()
+            }
+            _ => false,
+        };
+        if !harmless {
+            self.process = None;
+        }
+    }
+}
+
+/// The traces that were seen, by workload and key.
+#[derive(Default)]
+pub(super) struct Seen {
+    first: BTreeMap<(usize, u64), Left>,
+}
+
+/// Where the last fault of a history acted and what the machine knew then.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Left {
+    position: usize,
+    standing: u64,
+}
+
+/// What is known of a history whose trace was looked up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Met {
+    /// Its trace is new.
+    New,
+    /// Its verdict is that of an earlier one.
+    SameVerdict,
+    /// And so is whatever further faults come to.
+    SameChildren,
+}
+
+impl Seen {
+    /// Looks up a trace, and remembers it if it is new.
+    pub(super) fn meet(&mut self, workload: usize, faults: &[Fault], replay: &Replay) -> Met {
+        let position = replay.acted.last().map_or(0, |acted| acted.position);
+        let left = Left { position, standing: replay.standing };
+        match self.first.entry((workload, trace_key(faults, replay))) {
+            std::collections::btree_map::Entry::Vacant(new) => {
+                new.insert(left);
+                Met::New
+            }
+            std::collections::btree_map::Entry::Occupied(seen) if *seen.get() == left => Met::SameChildren,
+            std::collections::btree_map::Entry::Occupied(_) => Met::SameVerdict,
+        }
+    }
+}
+
+/// What happened, and in which order second copies were made: the broker numbers them, and a handler may ask for that.
+fn trace_key(faults: &[Fault], replay: &Replay) -> u64 {
+    let mut hasher = FxHasher::default();
+    replay.key.hash(&mut hasher);
+    for acted in &replay.acted {
+        if let Fault::Duplicate { message, .. } = &faults[acted.fault] {
+            message.hash(&mut hasher);
+        }
+    }
+    hasher.finish()
+}
