@@ -2,6 +2,8 @@
 //! crash. It shows the smallest history in which that mattered, or says how much it searched without finding one.
 
 pub use redeliver_harness::{
-    Delivery, DeliveryModel, Error, History, IntoOutcome, Message, Observation, Outcome, Process, Store, UnknownModel,
-    history,
+    Anomaly, Delivery, DeliveryModel, Error, Harness, History, IntoOutcome, KeyValue, KeyValueTransaction, Message,
+    Messages, Observation, Outcome, Process, Store, UnknownModel, history,
 };
+#[doc(hidden)]
+pub use redeliver_harness::{Survey, Surveyed};

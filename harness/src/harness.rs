@@ -4,8 +4,10 @@
 use std::fmt;
 
 use crate::{
-    Contract, Delivery, DeliveryModel, History, IntoOutcome, Messages, Store, Verdict,
+    Contract, Delivery, DeliveryModel, Error, History, IntoOutcome, Messages, Store, Survey, Verdict,
     check::{self, Options},
+    oracle::Oracle,
+    search, survey,
     world::{Boot, World},
 };
 
@@ -134,6 +136,24 @@ impl<S: Store, C: 'static> Harness<S, C> {
     {
         let (mut world, options) = self.with(messages.into(), handler);
         check::replay(&mut world, &options, history)
+    }
+
+    /// Every history of the search by fault count, with what is wrong with it; `skips` as the search leaves out what cannot
+    /// differ. For tests of the search itself.
+    ///
+    /// # Errors
+    /// What a store met, or a message that cannot be made.
+    #[doc(hidden)]
+    pub fn survey<P, O, F>(self, skips: bool, messages: impl Into<Messages<P>>, handler: F) -> Result<Survey, Error>
+    where
+        P: Clone + fmt::Debug + Send + Sync + 'static,
+        F: AsyncFn(&C, &Delivery<P>) -> O + Send + Sync + 'static,
+        O: IntoOutcome,
+    {
+        let (mut world, options) = self.with(messages.into(), handler);
+        let Options { model, processes, messages, faults, contract, .. } = options;
+        let search = search::Options { model, processes, faults, messages, skips, periods: Vec::new() };
+        survey::survey(&mut world, Oracle::new(contract), &search)
     }
 
     fn with<P, F>(self, messages: Messages<P>, handler: F) -> (World<S, C, P, F>, Options) {

@@ -16,6 +16,7 @@ mod outcome;
 mod search;
 mod store;
 mod subject;
+mod survey;
 mod verdict;
 mod world;
 
@@ -33,4 +34,6 @@ pub use store::sqlite;
 #[cfg(feature = "sqlite")]
 pub use store::sqlite::Sqlite;
 pub use store::{KeyValue, KeyValueTransaction, Observation, Process, Store};
+#[doc(hidden)]
+pub use survey::{Survey, Surveyed};
 pub use verdict::{Counterexample, Inconclusive, Searched, Verdict};

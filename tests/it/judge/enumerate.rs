@@ -24,6 +24,8 @@ pub struct Judged {
     pub violated: bool,
     /// One of its faults is a pause that ended at once, since nothing else could run: a search may leave it out.
     pub idle: bool,
+    /// What is seen in the end.
+    pub seen: Seen,
 }
 
 /// The order in which faults at one point act; of each rank there is at most one.
@@ -89,7 +91,7 @@ impl<'a> Enumerator<'a> {
             self.branch_at_handling(&system, &faults, &handled_before);
         }
         let violated = !agrees(self.program, self.amounts, &system);
-        self.found.push(Judged { faults, violated, idle: system.idle });
+        self.found.push(Judged { faults, violated, idle: system.idle, seen: system.seen() });
     }
 
     /// Goes on with one more fault, which acts now as `act` says.

@@ -5,9 +5,11 @@
 //! every branch of it by cloning states. All of that is written from the design and shares nothing with the harness: no
 //! coordinate is ever replayed here. `agreement` holds the two against each other.
 
+mod agreement;
 mod by_hand;
 mod enumerate;
 mod generate;
+mod on_stores;
 mod program;
 mod schedule;
 mod simulate;

@@ -2,7 +2,7 @@
 //!
 //! The task that ran last if it can run, else the runnable one that waited longest (of two that could run from the same
 //! moment on, the one that began first); a delivery that is due; the task that was paused longest ago; the next deadline of
-//! the clock. When there is nothing of all that, nothing will come of what stands or is put off, and it goes on.
+//! the clock. When there is nothing of all that, what is put off past a message that never comes is put off no more.
 
 use super::simulate::{Delivery, Place, System, TaskId};
 
@@ -32,9 +32,8 @@ impl System<'_> {
         self.runnable()
             .map(Move::Turn)
             .or_else(|| self.due_copy().map(Move::Deliver))
-            .or_else(|| self.paused_longest(true).map(Move::Resume))
+            .or_else(|| self.paused_longest().map(Move::Resume))
             .or_else(|| self.deadline())
-            .or_else(|| self.paused_longest(false).map(Move::Resume))
             .or_else(|| (!self.deferred.is_empty()).then_some(Move::EndDeferrals))
     }
 
@@ -66,11 +65,9 @@ impl System<'_> {
         self.deferred.iter().any(|(put_off, past)| *put_off == delivery && waits(*past))
     }
 
-    fn paused_longest(&self, only_paused: bool) -> Option<TaskId> {
-        let standing = self.tasks.iter().enumerate().filter_map(|(at, task)| {
-            let hold = task.hold.filter(|hold| !only_paused || hold.meets.is_none())?;
-            Some((hold.since, at))
-        });
+    /// Who stands for another delivery that was paused in its turn was itself paused longer ago, and goes first.
+    fn paused_longest(&self) -> Option<TaskId> {
+        let standing = self.tasks.iter().enumerate().filter_map(|(at, task)| Some((task.hold?.since, at)));
         standing.min().map(|(_, at)| at)
     }
 
