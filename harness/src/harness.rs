@@ -4,10 +4,8 @@
 use std::fmt;
 
 use crate::{
-    Contract, Delivery, DeliveryModel, Error, History, IntoOutcome, Messages, Store, Survey, Verdict,
-    check::{self, Options},
-    oracle::Oracle,
-    search, survey,
+    Contract, Delivery, DeliveryModel, Error, History, IntoOutcome, Messages, Store, Verdict,
+    check::{self, Options, Survey},
     world::{Boot, World},
 };
 
@@ -95,6 +93,23 @@ impl<S: Store, C: 'static> Harness<S, C> {
         self
     }
 
+    /// The command that replays a counterexample, for reports; `{line}` stands for its line. By default the `cargo test`
+    /// command of the test.
+    #[must_use]
+    pub fn replayed_by(mut self, command: &str) -> Self {
+        self.options.command = Some(command.to_owned());
+        self
+    }
+
+    /// Whether histories that cannot differ from one that was searched are left out; `true` by default. Only tests of the
+    /// harness itself have a reason to say no.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn skips(mut self, skips: bool) -> Self {
+        self.options.skips = skips;
+        self
+    }
+
     /// Checks a handler, for use in a `#[test]`.
     ///
     /// First the counterexamples that this test found before, from `redeliver-regressions/` beside the manifest; then
@@ -127,6 +142,22 @@ impl<S: Store, C: 'static> Harness<S, C> {
         check::verdict(&mut world, &options)
     }
 
+    /// Searches on past the first failure: every history that fails, as it was met, with its anomaly; how far the search
+    /// went; and the first thing that could not be judged. For tests of the harness itself.
+    ///
+    /// # Errors
+    /// What a store met.
+    #[doc(hidden)]
+    pub fn survey<P, O, F>(self, messages: impl Into<Messages<P>>, handler: F) -> Result<Survey, Error>
+    where
+        P: Clone + fmt::Debug + Send + Sync + 'static,
+        F: AsyncFn(&C, &Delivery<P>) -> O + Send + Sync + 'static,
+        O: IntoOutcome,
+    {
+        let (mut world, options) = self.with(messages.into(), handler);
+        check::survey(&mut world, &options)
+    }
+
     /// Replays one history. [`Verdict::Holds`] says only that this history does not break the handler.
     pub fn replay<P, O, F>(self, history: &History, messages: impl Into<Messages<P>>, handler: F) -> Verdict
     where
@@ -136,24 +167,6 @@ impl<S: Store, C: 'static> Harness<S, C> {
     {
         let (mut world, options) = self.with(messages.into(), handler);
         check::replay(&mut world, &options, history)
-    }
-
-    /// Every history of the search by fault count, with what is wrong with it; `skips` as the search leaves out what cannot
-    /// differ. For tests of the search itself.
-    ///
-    /// # Errors
-    /// What a store met, or a message that cannot be made.
-    #[doc(hidden)]
-    pub fn survey<P, O, F>(self, skips: bool, messages: impl Into<Messages<P>>, handler: F) -> Result<Survey, Error>
-    where
-        P: Clone + fmt::Debug + Send + Sync + 'static,
-        F: AsyncFn(&C, &Delivery<P>) -> O + Send + Sync + 'static,
-        O: IntoOutcome,
-    {
-        let (mut world, options) = self.with(messages.into(), handler);
-        let Options { model, processes, messages, faults, contract, .. } = options;
-        let search = search::Options { model, processes, faults, messages, skips, periods: Vec::new() };
-        survey::survey(&mut world, Oracle::new(contract), &search)
     }
 
     fn with<P, F>(self, messages: Messages<P>, handler: F) -> (World<S, C, P, F>, Options) {

@@ -13,13 +13,15 @@ mod message;
 mod messages;
 mod oracle;
 mod outcome;
+mod report;
 mod search;
 mod store;
 mod subject;
-mod survey;
 mod verdict;
 mod world;
 
+#[doc(hidden)]
+pub use check::Survey;
 pub use contract::Contract;
 pub use delivery::{DeliveryModel, UnknownModel};
 pub use error::Error;
@@ -34,6 +36,4 @@ pub use store::sqlite;
 #[cfg(feature = "sqlite")]
 pub use store::sqlite::Sqlite;
 pub use store::{KeyValue, KeyValueTransaction, Observation, Process, Store};
-#[doc(hidden)]
-pub use survey::{Survey, Surveyed};
 pub use verdict::{Counterexample, Inconclusive, Searched, Verdict};

@@ -2,7 +2,12 @@
 
 use std::fmt;
 
-use crate::{History, oracle::Anomaly};
+use crate::{
+    History,
+    history::Fault,
+    oracle::Anomaly,
+    report::{self, Usual},
+};
 
 /// What a check comes to. Incomplete is never a pass.
 #[derive(Debug)]
@@ -29,6 +34,12 @@ pub struct Searched {
     pub acted: Vec<(&'static str, u64)>,
     /// Messages whose loss could not have been seen, as a person reads them.
     pub unseen: Vec<String>,
+    /// Only one history that somebody gave was replayed.
+    pub alone: bool,
+    /// How many counterexamples of earlier runs were replayed first.
+    pub before: u64,
+    /// Faults of a history that somebody gave which did not act, and why.
+    pub unused: Vec<(Fault, &'static str)>,
 }
 
 /// The smallest history that was found to break the handler, and everything that is known of it.
@@ -48,6 +59,15 @@ pub struct Inconclusive {
     pub reason: String,
     /// How far the search had gone.
     pub searched: Searched,
+    /// What usually lies behind it.
+    pub(crate) usual: Usual,
+}
+
+impl Searched {
+    /// How many histories were replayed in all.
+    pub fn total(&self) -> u64 {
+        self.histories.iter().sum()
+    }
 }
 
 impl Counterexample {
@@ -79,6 +99,15 @@ impl fmt::Display for Counterexample {
 }
 
 impl Verdict {
+    /// The verdict on one screen, for the check of this name.
+    pub fn report(&self, name: &str) -> String {
+        match self {
+            Verdict::Holds(searched) => report::passed(name, searched),
+            Verdict::Violated(counterexample) => counterexample.report.clone(),
+            Verdict::Inconclusive(inconclusive) => report::inconclusive(name, inconclusive, inconclusive.usual),
+        }
+    }
+
     /// The name of the anomaly, if the handler is violated: `twice`.
     pub fn anomaly(&self) -> Option<Anomaly> {
         match self {

@@ -8,7 +8,7 @@ use crate::{
     Delivery, Error, History, IntoOutcome, Message, Outcome, Store,
     history::Published,
     machine::{
-        Call, Handlers, Machine, Plan, Work,
+        Call, Handlers, Machine, Plan, Work, quiet,
         trace::{Answer, Detail, Replay},
     },
     messages::Messages,
@@ -160,7 +160,9 @@ where
     }
 
     fn crash(&mut self, process: &Process) {
-        self.processes[process.index()] = None;
+        // It may panic in dropping; what it left open is to be undone all the same.
+        let gone = self.processes[process.index()].take();
+        quiet::swallow(|| drop(gone));
         self.store.crash(process);
     }
 

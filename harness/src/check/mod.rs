@@ -1,10 +1,25 @@
-//! One check from its settings to its verdict: regressions, search, shrinking, confirmation, report.
+//! One check from its options to its verdict: search, shrinking, confirmation, report.
 //!
-//! Each of these lives elsewhere; here is only the order in which they are called.
+//! Each of these lives elsewhere; here is only the order in which they are called. What a check in a test does besides
+//! (variables, files, the panic) is `in_a_test`.
 
-use std::panic::Location;
+mod in_a_test;
+mod settings;
 
-use crate::{Contract, DeliveryModel, History, Verdict, subject::Subject};
+use std::ops::ControlFlow;
+
+pub(crate) use in_a_test::in_a_test;
+
+use crate::{
+    Anomaly, Contract, DeliveryModel, Error, History, Observation, Searched, Verdict,
+    history::Line,
+    machine::trace::{Detail, End, Replay},
+    oracle::{Judgement, Oracle},
+    report::{Screen, Usual},
+    search::{self, Judge, Part},
+    subject::{Job, Subject},
+    verdict::{Counterexample, Inconclusive},
+};
 
 /// What a check is told.
 #[derive(Clone, Debug)]
@@ -14,7 +29,10 @@ pub(crate) struct Options {
     pub(crate) processes: usize,
     pub(crate) messages: usize,
     pub(crate) faults: usize,
+    pub(crate) skips: bool,
     pub(crate) name: Option<String>,
+    /// The command that replays a line, `{line}` standing for it.
+    pub(crate) command: Option<String>,
 }
 
 impl Default for Options {
@@ -25,19 +43,241 @@ impl Default for Options {
             processes: History::DEFAULT_PROCESSES,
             messages: 2,
             faults: 2,
+            skips: true,
             name: None,
+            command: None,
         }
     }
 }
 
-pub(crate) fn in_a_test(subject: &mut dyn Subject, options: &Options, caller: &Location<'_>) {
-    todo!("{:?} {caller}", verdict(subject, options))
+/// The name of a check that has none.
+const NAMELESS: &str = "check";
+
+impl Options {
+    /// The name for reports and lines.
+    pub(crate) fn name(&self) -> &str {
+        self.name.as_deref().unwrap_or(NAMELESS)
+    }
+
+    fn search(&self) -> search::Options {
+        search::Options {
+            model: self.model,
+            processes: self.processes,
+            faults: self.faults,
+            messages: self.messages,
+            skips: self.skips,
+            periods: Vec::new(),
+        }
+    }
+
+    fn replay_command(&self, history: &History) -> String {
+        let line = Line { test: self.name().to_owned(), history: history.clone() }.to_string();
+        match &self.command {
+            Some(command) => command.replace("{line}", &line),
+            None => format!("REDELIVER_HISTORY='{line}' cargo test {} -- --exact", self.name()),
+        }
+    }
 }
 
-pub(crate) fn verdict(_subject: &mut dyn Subject, _options: &Options) -> Verdict {
-    todo!()
+impl Judge for Oracle {
+    fn judge(&mut self, subject: &mut dyn Subject, history: &History, replay: &Replay) -> Result<Judgement, Error> {
+        Oracle::judge(self, subject, history, replay)
+    }
 }
 
-pub(crate) fn replay(_subject: &mut dyn Subject, _options: &Options, _history: &History) -> Verdict {
-    todo!()
+/// Searches, and reports the first history that fails.
+pub(crate) fn verdict(subject: &mut dyn Subject, options: &Options) -> Verdict {
+    or_inconclusive(searched_verdict(subject, options))
+}
+
+/// Every failure of a search that went on.
+#[derive(Debug, Default)]
+#[doc(hidden)]
+pub struct Survey {
+    /// The histories that were judged, in the order in which the search met them, each with what is seen in its end.
+    pub judged: Vec<(History, Observation)>,
+    /// Those of them that fail.
+    pub failing: Vec<(History, Anomaly)>,
+    /// How far it went.
+    pub searched: Searched,
+    /// The first thing that could not be judged.
+    pub inconclusive: Option<String>,
+}
+
+/// Searches on past the first failure, and names each.
+///
+/// # Errors
+/// What a store met.
+pub(crate) fn survey(subject: &mut dyn Subject, options: &Options) -> Result<Survey, Error> {
+    let mut surveyor = Surveyor { oracle: Oracle::new(options.contract.clone()), judged: Vec::new() };
+    let mut failing = Vec::new();
+    let found = search::by_fault_count(subject, &mut surveyor, &options.search(), &mut |found| {
+        failing.push(found.history.clone());
+        ControlFlow::Continue(())
+    })?;
+    let Surveyor { mut oracle, judged } = surveyor;
+    let mut survey =
+        Survey { judged, failing: Vec::new(), searched: found.searched, inconclusive: found.inconclusive };
+    for history in failing {
+        let replay = subject.run(Job::Replay(&history), Detail::Watched)?;
+        let anomaly = oracle.explain(subject, &history, &replay)?.anomaly;
+        survey.failing.push((history, anomaly));
+    }
+    Ok(survey)
+}
+
+/// The oracle, and what it was asked.
+struct Surveyor {
+    oracle: Oracle,
+    judged: Vec<(History, Observation)>,
+}
+
+impl Judge for Surveyor {
+    fn judge(&mut self, subject: &mut dyn Subject, history: &History, replay: &Replay) -> Result<Judgement, Error> {
+        self.judged.push((history.clone(), replay.observation.clone()));
+        self.oracle.judge(subject, history, replay)
+    }
+}
+
+/// Replays one history and judges it.
+pub(crate) fn replay(subject: &mut dyn Subject, options: &Options, history: &History) -> Verdict {
+    or_inconclusive(replayed_verdict(subject, options, history))
+}
+
+fn or_inconclusive(verdict: Result<Verdict, Error>) -> Verdict {
+    verdict.unwrap_or_else(|error| inconclusive(error.to_string(), Searched::default(), Usual::Nothing))
+}
+
+fn searched_verdict(subject: &mut dyn Subject, options: &Options) -> Result<Verdict, Error> {
+    let mut oracle = Oracle::new(options.contract.clone());
+    let mut first = None;
+    let found = search::by_fault_count(subject, &mut oracle, &options.search(), &mut |found| {
+        first = Some(found.history.clone());
+        ControlFlow::Break(())
+    })?;
+    let mut searched = found.searched;
+    if let Some(history) = first {
+        let proven = found.inconclusive.is_none().then_some(history.faults.len());
+        return violated(subject, options, &history, &searched, proven);
+    }
+    if let Some(reason) = found.inconclusive {
+        return Ok(inconclusive(reason, searched, Usual::Nothing));
+    }
+    match unseen(subject, &mut oracle, options, &mut searched)? {
+        Some(reason) => Ok(inconclusive(reason, searched, Usual::NothingSeen)),
+        None => Ok(Verdict::Holds(searched)),
+    }
+}
+
+/// Notes the messages whose loss could not have been seen. Why the whole check is worth nothing, if it is.
+fn unseen(
+    subject: &mut dyn Subject,
+    oracle: &mut Oracle,
+    options: &Options,
+    searched: &mut Searched,
+) -> Result<Option<String>, Error> {
+    for workload in subject.workloads(options.messages) {
+        let plain = plain(options, workload.messages);
+        let visibility = oracle.visibility(subject, &plain)?;
+        if let Some(why) = visibility.nothing_can_be_seen() {
+            return Ok(Some(format!("{} ({})", why, workload.name)));
+        }
+        searched.unseen.extend(visibility.unseen.iter().map(|message| format!("m{message} of {}", workload.name)));
+    }
+    Ok(None)
+}
+
+fn plain(options: &Options, messages: Vec<crate::history::Published>) -> History {
+    History { model: options.model, processes: options.processes, messages, faults: Vec::new() }
+}
+
+fn replayed_verdict(subject: &mut dyn Subject, options: &Options, history: &History) -> Result<Verdict, Error> {
+    if let Err(invalid) = history.validate() {
+        return Ok(inconclusive(invalid.to_string(), Searched::default(), Usual::Nothing));
+    }
+    let mut oracle = Oracle::new(options.contract.clone());
+    let replay = subject.run(Job::Replay(history), Detail::Facts)?;
+    let mut histories = vec![0; history.faults.len()];
+    histories.push(1);
+    let mut searched = Searched { histories, alone: true, ..Searched::default() };
+    searched.unused = replay.unused.iter().map(|unused| (history.faults[unused.fault].clone(), unused.why)).collect();
+    if let End::Inconclusive(reason) = &replay.end {
+        return Ok(inconclusive(reason.clone(), searched, Usual::Waits));
+    }
+    match oracle.judge(subject, history, &replay)? {
+        Judgement::Agrees => Ok(Verdict::Holds(searched)),
+        Judgement::Inconclusive(reason) => Ok(inconclusive(reason, searched, Usual::TooLarge)),
+        Judgement::Violated => reported(subject, options, history, &searched, false),
+    }
+}
+
+/// Shrinks a history that fails, and reports it. `proven` is the fault count below which everything was searched.
+pub(crate) fn violated(
+    subject: &mut dyn Subject,
+    options: &Options,
+    history: &History,
+    searched: &Searched,
+    proven: Option<usize>,
+) -> Result<Verdict, Error> {
+    let mut oracle = Oracle::new(options.contract.clone());
+    let shrunk = search::shrink(subject, &mut oracle, history)?.history;
+    let proven = proven.is_some_and(|count| shrunk.faults.len() >= count);
+    reported(subject, options, &shrunk, searched, proven)
+}
+
+/// Confirms a history that fails, elsewhere, and reports it.
+fn reported(
+    subject: &mut dyn Subject,
+    options: &Options,
+    history: &History,
+    searched: &Searched,
+    proven: bool,
+) -> Result<Verdict, Error> {
+    let mut oracle = Oracle::new(options.contract.clone());
+    if let Some(difference) = search::confirm(subject, &mut oracle, history)? {
+        return Ok(inconclusive(difference, searched.clone(), Usual::ReplaysDiffer));
+    }
+    let replay = subject.run(Job::Replay(history), Detail::Watched)?;
+    let explanation = oracle.explain(subject, history, &replay)?;
+    let mut payloads = Vec::new();
+    for (place, published) in history.messages.iter().enumerate() {
+        payloads.push(subject.payload(published, place)?);
+    }
+    let needed = needed(subject, &mut oracle, history)?;
+    let screen = Screen {
+        test: options.name(),
+        history,
+        payloads: &payloads,
+        replay: &replay,
+        explanation: &explanation,
+        proven,
+        needed: &needed,
+        searched,
+        replay_command: &options.replay_command(history),
+    };
+    Ok(Verdict::Violated(Box::new(Counterexample {
+        history: history.clone(),
+        anomaly: explanation.anomaly,
+        message: explanation.message,
+        report: screen.render(),
+        searched: searched.clone(),
+    })))
+}
+
+/// The faults without which a history passes.
+fn needed(subject: &mut dyn Subject, oracle: &mut Oracle, history: &History) -> Result<Vec<usize>, Error> {
+    let mut needed = Vec::new();
+    for fault in 0..history.faults.len() {
+        let Some(without) = search::without(history, Part::Fault(fault)) else { continue };
+        let replay = subject.run(Job::Replay(&without), Detail::Facts)?;
+        if !matches!(replay.end, End::Inconclusive(_)) && oracle.judge(subject, &without, &replay)? == Judgement::Agrees
+        {
+            needed.push(fault);
+        }
+    }
+    Ok(needed)
+}
+
+fn inconclusive(reason: String, searched: Searched, usual: Usual) -> Verdict {
+    Verdict::Inconclusive(Inconclusive { reason, searched, usual })
 }

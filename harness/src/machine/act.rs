@@ -7,11 +7,11 @@ use std::{
 };
 
 use super::{
-    plan::{Call, seed_of},
+    plan::Call,
     replay::Run,
     task::{State, Task, Until, Woken},
-    ticket::{Entry, Grant, Report, TaskId},
-    trace::{Answer, Detail, Event, Facts, Origin, Settlement, Supplied, Words},
+    ticket::{Grant, Ready, Report, TaskId},
+    trace::{Answer, Detail, Event, Origin, Settlement, Supplied},
 };
 use crate::{
     Error,
@@ -48,6 +48,7 @@ impl Run<'_> {
             waiting_since: self.turn,
             operations: 0,
             woken: Arc::new(Woken::default()),
+            woken_noted: false,
         });
         Ok(self.tasks.len() - 1)
     }
@@ -58,7 +59,8 @@ impl Run<'_> {
             self.desk.clock().set(turn.at);
             return Supplied { began: turn.at, seed: turn.seed, ..Supplied::default() };
         }
-        Supplied { began: self.desk.clock().now(), seed: seed_of(delivery), ..Supplied::default() }
+        let seed = (delivery.message as u64) << 32 | u64::from(delivery.number);
+        Supplied { began: self.desk.clock().now(), seed, ..Supplied::default() }
     }
 
     /// One turn of a task: a poll that it was woken for, an operation, or its acknowledgement; or a fault instead.
@@ -70,7 +72,7 @@ impl Run<'_> {
                 return self.poll(task, None);
             }
             State::AtAck(answer) => answer.clone(),
-            State::Running if self.tasks[task].woken.take() => return self.poll(task, None),
+            State::Running if self.tasks[task].woken.is_set() => return self.poll(task, None),
             State::Running => return self.operation(task),
             State::Ended => unreachable!("a task that has ended is never chosen"),
         };
@@ -83,29 +85,30 @@ impl Run<'_> {
     }
 
     fn operation(&mut self, task: TaskId) -> Result<(), Error> {
-        let entry = self.desk.first_ready(task).expect("a running task is chosen for a ticket that is ready");
-        let at = self.tasks[task].delivery.operation(entry.number);
-        let give_up = self.gives_up.take_if(|waited| *waited == task).is_some();
-        if !give_up && let Some((index, fault)) = self.fault_at(at) {
-            return self.strike(task, at, index, fault, Some(entry));
+        let ready = self.desk.first_ready(task).expect("a running task is chosen for a ticket that is ready");
+        let at = self.tasks[task].delivery.operation(ready.number);
+        if !ready.give_up
+            && let Some((index, fault)) = self.fault_at(at)
+        {
+            return self.strike(task, at, index, fault, Some(ready));
         }
-        let further = if self.detail == Detail::Facts && !give_up { self.further(task, &entry) } else { 0 };
-        self.poll(task, Some((entry, Grant { fault: None, give_up, further })))
+        let further = if self.detail == Detail::Facts { self.further(task, ready.number) } else { 0 };
+        self.poll(task, Some((ready, Grant { fault: None, give_up: ready.give_up, further })))
     }
 
     /// How many operations after this one its task will do before anything else happens: up to the next fault that stands
     /// at one of them.
-    fn further(&self, task: TaskId, entry: &Entry) -> u32 {
+    fn further(&self, task: TaskId, number: u32) -> u32 {
         const MOST: u32 = 1_000;
-        if !self.desk.is_alone(entry) {
+        if !self.desk.is_alone(task) {
             return 0;
         }
         let delivery = self.tasks[task].delivery;
         let next = self.waiting_faults().filter_map(|(_, fault)| match fault.coordinate()? {
-            Coordinate { delivery: of, place: Place::Operation(n) } if of == delivery && n > entry.number => Some(n),
+            Coordinate { delivery: of, place: Place::Operation(n) } if of == delivery && n > number => Some(n),
             _ => None,
         });
-        next.min().map_or(MOST, |next| next - entry.number - 1)
+        next.min().map_or(MOST, |next| next - number - 1)
     }
 
     /// The first fault of the history that is to act at this point and has not.
@@ -115,84 +118,70 @@ impl Run<'_> {
     }
 
     /// Polls a task, with a ticket granted or for whatever woke it.
-    pub(super) fn poll(&mut self, at: TaskId, granted: Option<(Entry, Grant)>) -> Result<(), Error> {
-        if let Some((entry, grant)) = granted {
-            self.desk.grant(entry.id, grant);
+    pub(super) fn poll(&mut self, at: TaskId, granted: Option<(Ready, Grant)>) -> Result<(), Error> {
+        if let Some((ready, grant)) = granted {
+            self.desk.grant(ready.id, grant);
         }
         let task = &mut self.tasks[at];
         let work = task.work.as_mut().expect("a task that runs has its work");
         let waker = task.woken.waker();
-        self.desk.set_polled(Some(at));
+        // Whatever woke it until now, the granted ticket included, this is the poll that it was woken for.
+        task.woken.take();
+        task.woken_noted = false;
+        self.desk.begin_poll(at, task.operations);
         let polled = panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut Context::from_waker(&waker))));
-        self.desk.set_polled(None);
-        let reports = self.desk.take_reports();
-        if let Some((entry, _)) = granted {
-            self.record(at, entry, reports)?;
-        } else {
-            self.desk.number(at, &mut self.tasks[at].operations);
+        task.operations = self.desk.end_poll();
+        let mut reports = std::mem::take(&mut self.reports);
+        self.desk.take_reports(&mut reports);
+        for (place, report) in reports.drain(..).enumerate() {
+            // What acted further took turns of its own.
+            self.turn += u64::from(place > 0);
+            self.steps += u32::from(place > 0);
+            self.record(at, report)?;
         }
+        self.reports = reports;
         self.note_supply(at);
-        if self.desk.take_released() {
-            let turn = self.turn;
-            let tasks = &mut self.tasks;
-            self.desk.unblock_all(|task| tasks[task].waiting_since = turn);
-        }
         match polled {
             Ok(Poll::Pending) => {}
             Ok(Poll::Ready(answer)) => self.returned(at, answer),
             Err(panic) => self.returned(at, Self::panicked(panic)),
         }
+        self.note_woken();
         Ok(())
     }
 
-    /// Writes down what an operation did with its turn, and those that acted after it in the same one. A handler that was
-    /// polled and did not poll the operation (a `select!` that went another way) did nothing.
-    fn record(&mut self, task: TaskId, entry: Entry, reports: Vec<Report>) -> Result<(), Error> {
-        let delivery = self.tasks[task].delivery;
-        let mut number = entry.number;
-        let mut refused = None;
-        for report in reports {
-            match report {
-                Report::Acted(facts, words) => {
-                    if number != entry.number {
-                        self.turn += 1;
-                        self.steps += 1;
-                        self.tasks[task].operations = number;
-                    }
-                    self.acted_at(task, delivery.operation(number), facts, words)?;
-                    number = self.tasks[task].operations + 1;
+    /// Whoever was woken in this turn can run since then.
+    fn note_woken(&mut self) {
+        let turn = self.turn;
+        for task in &mut self.tasks {
+            if task.woken.is_set() && !std::mem::replace(&mut task.woken_noted, true) {
+                task.waiting_since = turn;
+            }
+        }
+    }
+
+    /// Writes down what an operation did with its turn.
+    fn record(&mut self, task: TaskId, report: Report) -> Result<(), Error> {
+        let Task { delivery, process, .. } = &self.tasks[task];
+        let (delivery, process) = (*delivery, process.clone());
+        match report {
+            Report::Acted(number, mut facts, words) => {
+                if self.detail == Detail::Watched && facts.changes {
+                    facts.observed_change = self.observed_change()?;
                 }
-                Report::Blocked(ticket, patience, words) => refused = Some((ticket, patience, words)),
+                if facts.reads_clock {
+                    self.desk.clock().read();
+                }
+                let at = delivery.operation(number);
+                self.events.push(Event::Step { at, process, facts, words });
+                self.lift_holds(|until| until == Until::Point(at));
+            }
+            Report::Blocked(number, ticket, patience, words) => {
+                if self.desk.block(ticket, self.desk.clock().now() + patience) {
+                    self.events.push(Event::Blocked { at: delivery.operation(number), process, words });
+                }
             }
         }
-        self.desk.number(task, &mut self.tasks[task].operations);
-        if let Some((ticket, patience, words)) = refused {
-            let waiting = self.desk.entry(ticket).expect("an operation that waits keeps its ticket");
-            if self.desk.block(ticket, self.desk.clock().now() + patience) {
-                let process = self.tasks[task].process.clone();
-                self.events.push(Event::Blocked { at: delivery.operation(waiting.number), process, words });
-            }
-            self.lift_holds(|until| until == Until::Task(task));
-        }
-        Ok(())
-    }
-
-    fn acted_at(
-        &mut self,
-        task: TaskId,
-        at: Coordinate,
-        mut facts: Facts,
-        words: Option<Box<Words>>,
-    ) -> Result<(), Error> {
-        if self.detail == Detail::Watched && facts.changes {
-            facts.observed_change = self.observed_change()?;
-        }
-        if facts.reads_clock {
-            self.desk.clock().read();
-        }
-        let process = self.tasks[task].process.clone();
-        self.events.push(Event::Step { at, process, facts, words });
-        self.lift_holds(|until| until == Until::Point(at));
         Ok(())
     }
 

@@ -8,15 +8,24 @@ use std::{
     any::Any,
     cell::RefCell,
     panic::{self, AssertUnwindSafe},
-    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
-    thread,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, Thread},
     time::Duration,
 };
 
 use super::{quiet, trace::Injected};
 
-/// How long, in real time, code may run without a statement before it is given up. No figure depends on it.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// So often a waiting thread only yields before it sleeps: waking a processor that went to sleep costs more than a
+/// statement.
+const YIELDS: u32 = 200;
+
+/// How long, in real time, code may run without a statement before it is given up: so many naps of this length. No figure
+/// depends on it.
+const NAPS: u32 = 100;
+const NAP: Duration = Duration::from_millis(100);
 
 /// After its process died, code may still try so many statements (each fails) before its thread is abandoned.
 const LAST_WORDS: u32 = 200;
@@ -49,17 +58,33 @@ pub(crate) enum Go {
 /// A piece of code, and what it leaves.
 pub(crate) type Code = Box<dyn FnOnce() -> Box<dyn Any + Send> + Send>;
 
-/// A thread that runs one piece of code at a time.
+/// What is said to a stepped thread.
+enum Told {
+    Work(Code),
+    Go(Go),
+    /// There is no more work.
+    Leave,
+}
+
+/// A thread that runs one piece of code at a time. Dropped between two pieces, it ends the thread.
 pub(crate) struct Stepped {
-    work: Sender<Code>,
-    go: Sender<Go>,
-    stops: Receiver<Stop>,
+    baton: Arc<Baton>,
+    thread: Thread,
+}
+
+/// What passes between the two threads.
+struct Baton {
+    /// The stepped thread holds it.
+    is_there: AtomicBool,
+    told: Mutex<Option<Told>>,
+    stopped: Mutex<Option<Stop>>,
+    /// The thread that waits for the stepped one.
+    machine: Mutex<Option<Thread>>,
 }
 
 /// The stepped thread's own end.
 struct Link {
-    stops: Sender<Stop>,
-    go: Receiver<Go>,
+    baton: Arc<Baton>,
     /// Statements that may go on without the machine.
     free: u32,
     dead: bool,
@@ -74,50 +99,114 @@ impl Stepped {
     /// Starts a thread that waits for work. It calls `first` before anything else.
     #[expect(clippy::disallowed_methods, reason = "this is the stepped thread")]
     pub(crate) fn start(first: impl FnOnce() + Send + 'static) -> Self {
-        let (work, to_do) = channel::<Code>();
-        let (go, told) = channel();
-        let (stopped, stops) = channel();
-        thread::spawn(move || {
+        let baton = Arc::new(Baton {
+            is_there: AtomicBool::new(false),
+            told: Mutex::default(),
+            stopped: Mutex::default(),
+            machine: Mutex::default(),
+        });
+        let there = Arc::clone(&baton);
+        let handle = thread::spawn(move || {
             let _quiet = quiet::begin();
             first();
-            LINK.set(Some(Link { stops: stopped.clone(), go: told, free: 0, dead: false, last_words: 0 }));
-            for code in to_do {
-                let result = panic::catch_unwind(AssertUnwindSafe(code));
-                LINK.with_borrow_mut(|link| {
-                    if let Some(link) = link {
-                        (link.free, link.dead, link.last_words) = (0, false, 0);
-                    }
-                });
-                if stopped.send(Stop::Ended(result)).is_err() {
-                    break;
-                }
-            }
+            there.work();
         });
-        Self { work, go, stops }
+        Self { baton, thread: handle.thread().clone() }
     }
 
     /// Gives it work and waits until it stops.
     pub(crate) fn begin(&self, code: Code) -> Stop {
-        match self.work.send(code) {
-            Ok(()) => self.wait(),
-            Err(_) => Stop::Abandoned,
-        }
+        lock(&self.baton.machine).replace(thread::current());
+        self.tell(Told::Work(code))
     }
 
     /// Lets it go on and waits until it stops again.
     pub(crate) fn go(&self, go: Go) -> Stop {
-        match self.go.send(go) {
-            Ok(()) => self.wait(),
-            Err(_) => Stop::Abandoned,
+        self.tell(Told::Go(go))
+    }
+
+    fn tell(&self, told: Told) -> Stop {
+        self.hand_over(told);
+        let came_back = wait(NAPS, || !self.baton.is_there.load(Ordering::Acquire));
+        came_back.then(|| lock(&self.baton.stopped).take()).flatten().unwrap_or(Stop::Abandoned)
+    }
+
+    fn hand_over(&self, told: Told) {
+        lock(&self.baton.told).replace(told);
+        self.baton.is_there.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}
+
+impl Drop for Stepped {
+    fn drop(&mut self) {
+        // A thread that never came back is left as it is.
+        if !self.baton.is_there.load(Ordering::Acquire) {
+            self.hand_over(Told::Leave);
+        }
+    }
+}
+
+impl Baton {
+    /// A stepped thread's life.
+    fn work(self: Arc<Self>) {
+        LINK.set(Some(Link { baton: Arc::clone(&self), free: 0, dead: false, last_words: 0 }));
+        loop {
+            match self.listen() {
+                Told::Work(code) => {
+                    let result = panic::catch_unwind(AssertUnwindSafe(code));
+                    LINK.with_borrow_mut(|link| {
+                        if let Some(link) = link {
+                            (link.free, link.dead, link.last_words) = (0, false, 0);
+                        }
+                    });
+                    self.give_back(Stop::Ended(result));
+                }
+                Told::Leave => break,
+                Told::Go(_) => unreachable!("a thread without work was told to go on"),
+            }
         }
     }
 
-    fn wait(&self) -> Stop {
-        match self.stops.recv_timeout(PATIENCE) {
-            Ok(stop) => stop,
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Stop::Abandoned,
+    /// On the stepped thread: waits for the baton.
+    fn listen(&self) -> Told {
+        loop {
+            if wait(u32::MAX, || self.is_there.load(Ordering::Acquire))
+                && let Some(told) = lock(&self.told).take()
+            {
+                return told;
+            }
         }
     }
+
+    /// On the stepped thread: hands the baton back.
+    fn give_back(&self, stop: Stop) {
+        lock(&self.stopped).replace(stop);
+        let machine = lock(&self.machine).clone();
+        self.is_there.store(false, Ordering::Release);
+        if let Some(machine) = machine {
+            machine.unpark();
+        }
+    }
+}
+
+/// Waits until something is so, for so many naps at the most. Whether it is.
+fn wait(naps: u32, so: impl Fn() -> bool) -> bool {
+    for _ in 0..YIELDS {
+        if so() {
+            return true;
+        }
+        thread::yield_now();
+    }
+    let mut nap = 0;
+    while !so() {
+        if nap == naps {
+            return false;
+        }
+        thread::park_timeout(NAP);
+        nap = nap.saturating_add(1);
+    }
+    true
 }
 
 /// Whether this is a stepped thread.
@@ -149,17 +238,25 @@ fn hand_over(stop: impl FnOnce() -> Stop) -> Option<Go> {
         if link.dead {
             link.last_words += 1;
             if link.last_words > LAST_WORDS {
-                let _ = link.stops.send(Stop::Abandoned);
+                link.baton.give_back(Stop::Abandoned);
                 loop {
                     thread::park();
                 }
             }
             return Some(Go::Die);
         }
-        // Whoever held the other end is gone only when the whole check is: then nothing may act any more.
-        let go = link.stops.send(stop()).ok().and_then(|()| link.go.recv().ok()).unwrap_or(Go::Die);
+        link.baton.give_back(stop());
+        let go = match link.baton.listen() {
+            Told::Go(go) => go,
+            // Whoever held the other end is gone: nothing may act any more.
+            Told::Work(_) | Told::Leave => Go::Die,
+        };
         link.dead = go == Go::Die;
         link.free = if let Go::Through(free) = go { free } else { 0 };
         Some(go)
     })
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

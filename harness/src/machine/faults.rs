@@ -2,12 +2,10 @@
 //!
 //! A fault that cannot act where it stands is refused with a reason, not forced.
 
-use std::time::Duration;
-
 use super::{
-    replay::Run,
-    task::{Hold, State, Until},
-    ticket::{Entry, Grant, TaskId},
+    replay::{FaultState, Run},
+    task::{Hold, State, Task, Until},
+    ticket::{Grant, Ready, TaskId, release_locks},
     trace::{Answer, Event, Injected, Origin},
 };
 use crate::{
@@ -18,20 +16,23 @@ use crate::{
 };
 
 impl Run<'_> {
-    /// A fault acts at the point where this task stands. `entry` is the operation there; `None` at the acknowledgement.
+    /// A fault acts at the point where this task stands. `ready` is the operation there; `None` at the acknowledgement.
     pub(super) fn strike(
         &mut self,
         task: TaskId,
         at: Coordinate,
         index: usize,
         fault: Fault,
-        entry: Option<Entry>,
+        ready: Option<Ready>,
     ) -> Result<(), Error> {
         match fault {
             Fault::Advance { by, .. } => {
                 self.acts(index);
-                self.set_clock(self.desk.clock().now() + by);
+                self.jump(self.desk.clock().now().saturating_add(by));
                 self.last_fault = self.desk.clock().now();
+            }
+            Fault::Pause { until: Some(until), .. } if self.has_come(until) => {
+                self.refuse(index, "what it waits for had come by then");
             }
             Fault::Pause { until, .. } => {
                 self.acts(index);
@@ -51,8 +52,8 @@ impl Run<'_> {
                 }
                 _ => self.refuse(index, "the handler did not say done there"),
             },
-            Fault::Fail { .. } => self.inject(task, index, entry, Injected::Fail)?,
-            Fault::LoseReply { .. } => self.inject(task, index, entry, Injected::LoseReply)?,
+            Fault::Fail { .. } => self.inject(task, index, ready, Injected::Fail)?,
+            Fault::LoseReply { .. } => self.inject(task, index, ready, Injected::LoseReply)?,
             Fault::Defer { .. } => unreachable!("a deferral has no coordinate, and {at} is one"),
         }
         Ok(())
@@ -62,10 +63,20 @@ impl Run<'_> {
         self.tasks[task].hold = Some(Hold { until, since: self.turn });
     }
 
+    /// Whether this point has acted, or its delivery has ended.
+    fn has_come(&self, point: Coordinate) -> bool {
+        let ended = |task: &Task| task.delivery == point.delivery && task.state == State::Ended;
+        self.tasks.iter().any(ended) || self.events.iter().any(|event| event.point() == Some(point))
+    }
+
     fn overlap(&mut self, task: TaskId, index: usize, to: Option<usize>) -> Result<(), Error> {
         let copy = self.tasks[task].copy;
         if self.queue.copy(copy).settled {
             self.refuse(index, "the message was acknowledged by then: no broker delivers it again");
+            return Ok(());
+        }
+        if to.is_some_and(|to| to >= self.plan.processes) {
+            self.refuse(index, "there is no such process");
             return Ok(());
         }
         self.acts(index);
@@ -76,6 +87,10 @@ impl Run<'_> {
     }
 
     fn duplicate(&mut self, task: TaskId, index: usize, message: usize) -> Result<(), Error> {
+        if message >= self.plan.messages {
+            self.refuse(index, "there is no such message");
+            return Ok(());
+        }
         self.acts(index);
         let copy = self.queue.duplicate(message, self.desk.clock().now());
         let other = self.deliver(copy, Origin::Copy, 0)?;
@@ -113,44 +128,33 @@ impl Run<'_> {
         }
         self.handlers.crash(process);
         // Whatever locks it held are free now.
-        let turn = self.turn;
-        let tasks = &mut self.tasks;
-        self.desk.unblock_all(|task| tasks[task].waiting_since = turn);
-        self.desk.take_released();
+        release_locks();
     }
 
     /// An operation is told to fail or to lose its reply; it says whether it did.
-    fn inject(&mut self, task: TaskId, index: usize, entry: Option<Entry>, what: Injected) -> Result<(), Error> {
-        let Some(entry) = entry else {
+    fn inject(&mut self, task: TaskId, index: usize, ready: Option<Ready>, what: Injected) -> Result<(), Error> {
+        let Some(ready) = ready else {
             self.refuse(index, "an acknowledgement is lost with `lose-ack`");
             return Ok(());
         };
-        let position = self.events.len();
-        let last_fault = self.last_fault;
+        let (position, place, last_fault) = (self.events.len(), self.acted.len(), self.last_fault);
         self.acts(index);
-        self.poll(task, Some((entry, Grant { fault: Some(what), give_up: false, further: 0 })))?;
-        let suffered = match self.events.get(position) {
-            Some(Event::Step { facts, .. }) => facts.suffered == Some(what),
-            // It found a lock taken: the fault waits with it.
-            Some(Event::Blocked { .. }) | None => {
-                self.faults[index] = super::replay::FaultState::Waiting;
-                self.not_acted(index, position, last_fault);
-                return Ok(());
-            }
-            Some(_) => false,
+        self.poll(task, Some((ready, Grant { fault: Some(what), give_up: false, further: 0 })))?;
+        let point = self.tasks[task].delivery.operation(ready.number);
+        let acted = match self.events.get(position) {
+            Some(Event::Step { at, facts, .. }) if *at == point => Some(facts.suffered == Some(what)),
+            _ => None,
         };
-        if !suffered {
-            self.not_acted(index, position, last_fault);
-            self.refuse(index, "the operation that stands there cannot suffer it");
+        if acted == Some(true) {
+            return Ok(());
+        }
+        self.acted.remove(place);
+        self.last_fault = last_fault;
+        match acted {
+            Some(_) => self.refuse(index, "the operation that stands there cannot suffer it"),
+            // It found a lock taken, or was not polled: the fault waits with it.
+            None => self.faults[index] = FaultState::Waiting,
         }
         Ok(())
-    }
-
-    /// A fault that was thought to act did not. Others may have acted since: a held copy, where the handler said done.
-    fn not_acted(&mut self, index: usize, position: usize, last_fault: Duration) {
-        self.acted.retain(|acted| acted.fault != index);
-        if self.acted.last().is_none_or(|acted| acted.position <= position) {
-            self.last_fault = last_fault;
-        }
     }
 }

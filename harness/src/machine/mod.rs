@@ -15,6 +15,10 @@ mod replay;
 mod schedule;
 mod standing;
 mod task;
+#[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;
 mod ticket;
 pub(crate) mod trace;
 
@@ -22,4 +26,6 @@ pub(crate) use operation::{Act, Operation, Turn as OperationTurn, operate};
 pub(crate) use plan::{Call, Handlers, Plan, Turn};
 pub(crate) use replay::Machine;
 pub(crate) use task::Work;
-pub(crate) use ticket::{Clock, Grant, Ticket, give_up, lives, release_locks};
+pub(crate) use ticket::{Clock, Ticket, lives, release_locks};
+#[cfg(feature = "sqlite")]
+pub(crate) use ticket::{Grant, acted_further, give_up};

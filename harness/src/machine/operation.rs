@@ -91,10 +91,10 @@ pub(crate) struct Operating<O> {
 impl<O: Operation + Unpin> Future for Operating<O> {
     type Output = O::Output;
 
-    fn poll(mut self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<O::Output> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<O::Output> {
         let this = &mut *self;
         let Some(ticket) = &this.ticket else {
-            match Ticket::register() {
+            match Ticket::register_polled_by(context.waker()) {
                 // A dead process's handles never act again, whoever still holds them.
                 Some(ticket) if !ticket.is_alive(&this.process) => {}
                 Some(ticket) => this.ticket = Some(ticket),
@@ -102,7 +102,10 @@ impl<O: Operation + Unpin> Future for Operating<O> {
             }
             return Poll::Pending;
         };
-        let Some(grant) = ticket.granted() else { return Poll::Pending };
+        let Some(grant) = ticket.granted().filter(|_| ticket.is_alive(&this.process)) else {
+            ticket.polled_in_vain(context.waker());
+            return Poll::Pending;
+        };
         let mut turn = Turn {
             grant,
             now: ticket.now(),
@@ -122,6 +125,7 @@ impl<O: Operation + Unpin> Future for Operating<O> {
             Act::Blocked(patience) => {
                 assert!(!grant.give_up, "an operation waits for a lock though it was told to give up");
                 ticket.blocked(patience, words);
+                ticket.polled_in_vain(context.waker());
                 Poll::Pending
             }
         }

@@ -105,6 +105,10 @@ impl Queue for Once {
     }
 
     fn due(&self, _now: Duration, may: &mut dyn FnMut(&HeldCopy) -> bool) -> Option<CopyId> {
+        // One after the other: whoever waits for another delivery waits for ever.
+        if self.copies.iter().any(|copy| copy.in_flight > 0) {
+            return None;
+        }
         self.copies.iter().position(|copy| copy.due.is_some() && may(copy)).map(CopyId)
     }
 

@@ -44,6 +44,11 @@ impl Drop for Quiet {
     }
 }
 
+/// Does something whose panic is nobody's business: a drop guard of a process that dies.
+pub(crate) fn swallow(f: impl FnOnce()) {
+    let _ = panic::catch_unwind(panic::AssertUnwindSafe(f));
+}
+
 /// What a panic said, and where.
 pub(crate) fn message(payload: &(dyn Any + Send)) -> String {
     let said = payload

@@ -11,7 +11,7 @@ use super::{
     plan::{Handlers, Once, Plan},
     quiet,
     task::{State, Task, Until},
-    ticket::{Desk, TaskId},
+    ticket::{Desk, Report, TaskId},
     trace::{Acted, Answer, Detail, End, Event, Fate, Replay, Supplied, Unused},
 };
 use crate::{
@@ -47,9 +47,9 @@ pub(super) struct Run<'a> {
     pub(super) last_fault: Duration,
     /// Deferrals hold nothing back any more, since what they wait for never comes.
     pub(super) deferrals_over: bool,
-    /// The task whose lock wait is over.
-    pub(super) gives_up: Option<TaskId>,
     pub(super) steps: u32,
+    /// Kept for its room.
+    pub(super) reports: Vec<Report>,
     pub(super) events: Vec<Event>,
     pub(super) acted: Vec<Acted>,
     pub(super) fates: Vec<Fate>,
@@ -83,18 +83,25 @@ impl Machine {
     /// Replays a history, or makes a reference run.
     ///
     /// # Errors
-    /// What a store met while it was reset, opened or observed.
+    /// What a store met while it was reset, opened or observed; a panic anywhere but in a handler; a replay within a
+    /// handler of another one.
     pub(crate) fn replay(&self, plan: &Plan<'_>, handlers: &mut dyn Handlers, detail: Detail) -> Result<Replay, Error> {
-        let _desk = self.desk.enter();
+        let Some(_desk) = self.desk.enter() else {
+            return Err(Error::other("a replay within a replay: a check cannot be made by a handler"));
+        };
         let _quiet = quiet::begin();
         self.desk.begin(plan.processes, detail);
-        handlers.reset()?;
-        let mut run = Run::new(&self.desk, plan, handlers, detail);
-        let ended = run.start().and_then(|()| run.to_the_end());
-        let replay = ended.and_then(|end| run.finish(end));
-        // Whatever is left is dropped by dead processes: nothing that it does in dropping reaches a store.
-        run.drop_everything();
-        replay
+        // Panics of this thread are not printed meanwhile, so one must not go by without its words.
+        let replayed = panic::catch_unwind(panic::AssertUnwindSafe(|| {
+            handlers.reset()?;
+            let mut run = Run::new(&self.desk, plan, handlers, detail);
+            let ended = run.start().and_then(|()| run.to_the_end());
+            let replay = ended.and_then(|end| run.finish(end));
+            // Whatever is left is dropped by dead processes: nothing that it does in dropping reaches a store.
+            run.drop_everything();
+            replay
+        }));
+        replayed.unwrap_or_else(|panic| Err(Error::Other(quiet::message(panic.as_ref()))))
     }
 }
 
@@ -117,8 +124,8 @@ impl<'a> Run<'a> {
             faults: vec![FaultState::Waiting; plan.faults.len()],
             last_fault: Duration::ZERO,
             deferrals_over: false,
-            gives_up: None,
             steps: 0,
+            reports: Vec::new(),
             events: Vec::new(),
             acted: Vec::new(),
             fates: vec![Fate::default(); plan.messages],

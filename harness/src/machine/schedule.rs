@@ -4,10 +4,12 @@
 //! the task that was paused longest ago; the next deadline of the clock. When nothing of that is left, first those who stand
 //! `until` something that never came go on, then what was deferred past a message that is never handled.
 
+use std::time::Duration;
+
 use super::{
     replay::Run,
-    task::{State, Until},
-    ticket::TaskId,
+    task::{Hold, State, Until},
+    ticket::{TaskId, TicketId},
     trace::{Event, Origin},
 };
 use crate::{
@@ -19,9 +21,17 @@ use crate::{
 impl Run<'_> {
     /// Does the next thing. Whether there was one.
     pub(super) fn move_on(&mut self) -> Result<bool, Error> {
+        // Whoever ended a transaction may have done so in being dropped, which is nobody's poll.
+        if self.desk.take_released() {
+            let (turn, tasks) = (self.turn, &mut self.tasks);
+            self.desk.unblock_all(|task| tasks[task].waiting_since = turn);
+        }
         if let Some(task) = self.choose() {
             self.last = Some(task);
             self.take_turn(task)?;
+            if self.stands_still(task) {
+                self.lift_holds(|until| until == Until::Task(task));
+            }
             return Ok(true);
         }
         if let Some(copy) = self.due_copy() {
@@ -40,6 +50,12 @@ impl Run<'_> {
             return Some(last);
         }
         (0..self.tasks.len()).filter(|task| self.can_run(*task)).min_by_key(|task| self.tasks[*task].waiting_since)
+    }
+
+    /// Whether this task lets the one go on that stands for it. One that was overlapped itself does not: the newer delivery
+    /// comes first.
+    fn stands_still(&self, task: TaskId) -> bool {
+        !matches!(self.tasks[task].hold, Some(Hold { until: Until::Task(_), .. })) && !self.can_run(task)
     }
 
     fn can_run(&self, at: TaskId) -> bool {
@@ -109,30 +125,42 @@ impl Run<'_> {
         longest.is_some()
     }
 
-    /// Moves the clock to the next deadline, but not past the horizon.
+    /// Moves the clock to the next deadline: of a lock that is waited for, or of a delivery that is within the horizon.
     fn next_deadline(&mut self) -> bool {
         let now = self.desk.clock().now();
-        let due = self.queue.next_due(now);
+        let horizon = self.last_fault.saturating_add(self.plan.rules.horizon());
+        let due = self.queue.next_due(now).filter(|due| *due <= horizon);
         let lock = self.desk.first_deadline();
-        let lock_first = lock.is_some_and(|(_, until)| due.is_none_or(|due| until <= due));
-        let Some(to) = (if lock_first { lock.map(|(_, until)| until) } else { due }) else { return false };
-        if to > self.last_fault + self.plan.rules.horizon() {
-            return false;
-        }
-        if to > now {
-            self.set_clock(to);
-        }
-        if let Some((ticket, _)) = lock.filter(|_| lock_first) {
-            self.gives_up = Some(ticket.task);
-            self.desk.unblock(ticket.id);
-            self.tasks[ticket.task].waiting_since = self.turn;
+        match (lock, due) {
+            (Some((until, ticket)), _) if due.is_none_or(|due| until <= due) => {
+                self.set_clock(until);
+                self.gives_up(ticket);
+            }
+            (_, Some(due)) => self.set_clock(due),
+            _ => return false,
         }
         true
     }
 
-    pub(super) fn set_clock(&mut self, to: std::time::Duration) {
-        self.desk.clock().set(to);
-        self.events.push(Event::Clock { to });
+    fn gives_up(&mut self, ticket: TicketId) {
+        if let Some(task) = self.desk.give_up(ticket) {
+            self.tasks[task].waiting_since = self.turn;
+        }
+    }
+
+    /// The clock jumps. Whoever has waited for a lock as long as its store does gives up: it did so meanwhile.
+    pub(super) fn jump(&mut self, to: Duration) {
+        self.set_clock(to);
+        while let Some((_, ticket)) = self.desk.first_deadline().filter(|(until, _)| *until <= to) {
+            self.gives_up(ticket);
+        }
+    }
+
+    fn set_clock(&mut self, to: Duration) {
+        if to > self.desk.clock().now() {
+            self.desk.clock().set(to);
+            self.events.push(Event::Clock { to });
+        }
     }
 
     /// What was deferred past a message that is never handled comes all the same.

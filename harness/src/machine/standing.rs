@@ -26,7 +26,6 @@ impl Run<'_> {
         let mut hasher = FxHasher::default();
         self.events.len().hash(&mut hasher);
         self.last.hash(&mut hasher);
-        self.gives_up.hash(&mut hasher);
         self.tasks_stand(&mut hasher);
         self.desk.remember(&mut hasher);
         self.queue.remember(&mut hasher);

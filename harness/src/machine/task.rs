@@ -36,6 +36,8 @@ pub(super) struct Task {
     /// Operations registered so far.
     pub(super) operations: u32,
     pub(super) woken: Arc<Woken>,
+    /// That it was woken is counted in `waiting_since`.
+    pub(super) woken_noted: bool,
 }
 
 /// How far a delivery has come.
@@ -65,7 +67,7 @@ pub(super) enum Until {
     NothingElse,
     /// This point has acted or its delivery has ended.
     Point(Coordinate),
-    /// This task has ended or waits for a lock.
+    /// This task has ended, or stands still itself: it waits for a lock or for something in memory, or was paused.
     Task(TaskId),
 }
 

@@ -1,8 +1,8 @@
 //! Tickets: how an operation asks the machine for its turn, and tells what it did with it.
 //!
 //! An operation registers a ticket when it is first polled and acts only in the poll in which the machine has granted
-//! that ticket. The machine and the handles that it gave out meet through a thread-local: handles are `Send` and hold
-//! nothing of the machine. When a ticket is granted is the scheduler's.
+//! that ticket. The machine and the handles that it gave out meet through a thread-local: handles and their futures are
+//! `Send` and hold nothing of the machine. When a ticket is granted is the scheduler's.
 
 use std::{
     cell::{Cell, RefCell},
@@ -12,6 +12,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
+    task::Waker,
     time::Duration,
 };
 
@@ -22,12 +23,16 @@ thread_local! {
     static DESK: RefCell<Option<Rc<Desk>>> = const { RefCell::new(None) };
 }
 
+/// The desks that were ever made: each numbers its tickets from a place of its own, so that a future that outlives its
+/// replay, or is taken to another thread, holds nobody else's.
+static DESKS: AtomicU64 = AtomicU64::new(0);
+
 /// Where tickets are registered and granted: the part of the machine that operations see.
 pub(crate) struct Desk {
     tickets: RefCell<Vec<Entry>>,
     next: Cell<u64>,
-    /// The task that is being polled.
-    polled: Cell<Option<TaskId>>,
+    /// The task that is being polled, and how many operations it has registered so far.
+    polled: Cell<Option<(TaskId, u32)>>,
     granted: Cell<Option<(TicketId, Grant)>>,
     reports: RefCell<Vec<Report>>,
     detail: Cell<Detail>,
@@ -50,20 +55,44 @@ pub(crate) struct Clock {
 /// A task of the machine, by its place.
 pub(crate) type TaskId = usize;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TicketId(u64);
 
 /// One ticket that waits.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Entry {
-    pub(crate) id: TicketId,
-    pub(crate) task: TaskId,
-    /// Its number among the operations of its delivery, from 1.
-    pub(crate) number: u32,
-    /// It waits for a lock.
-    pub(crate) blocked: bool,
+#[derive(Debug)]
+struct Entry {
+    id: TicketId,
+    task: TaskId,
+    /// Its number among the operations of its delivery, from 1, in order of registration.
+    number: u32,
+    waits: Waits,
     /// When its store gives up, if it has found a lock taken.
-    pub(crate) patience_ends: Option<Duration>,
+    patience_ends: Option<Duration>,
+    /// Whom to wake when it is granted: who polls it may poll nobody who was not woken.
+    waker: Option<Waker>,
+}
+
+/// What a ticket waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Waits {
+    /// Its turn.
+    Turn,
+    /// A lock.
+    Lock,
+    /// Its turn, in which it gives up waiting for a lock.
+    Conflict,
+    /// To be polled: it was granted a turn, and its handler polled something else.
+    Poll,
+}
+
+/// A ticket that waits for nothing but its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ready {
+    pub(crate) id: TicketId,
+    /// Its number among the operations of its delivery.
+    pub(crate) number: u32,
+    /// It has waited for a lock as long as its store does.
+    pub(crate) give_up: bool,
 }
 
 /// What an operation may do now.
@@ -74,17 +103,17 @@ pub(crate) struct Grant {
     /// It has waited for a lock as long as its store does: it must not wait again, but return the store's own error.
     pub(crate) give_up: bool,
     /// So many further operations may act in the same turn: the machine would choose this task again and again, and no fault
-    /// stands at them. What cannot do several at once need not.
+    /// stands at them. Whatever cannot do several at once need not.
     pub(crate) further: u32,
 }
 
-/// What an operation did with its turn.
+/// What an operation of this number did with its turn.
 #[derive(Debug)]
 pub(crate) enum Report {
     /// It acted.
-    Acted(Facts, Option<Box<Words>>),
-    /// This one found a lock taken and waits for at most this long.
-    Blocked(TicketId, Duration, Option<Box<Words>>),
+    Acted(u32, Facts, Option<Box<Words>>),
+    /// It found a lock taken and waits with this ticket, for at most this long.
+    Blocked(u32, TicketId, Duration, Option<Box<Words>>),
 }
 
 impl Clock {
@@ -112,7 +141,7 @@ impl Desk {
     pub(crate) fn new() -> Rc<Self> {
         Rc::new(Self {
             tickets: RefCell::default(),
-            next: Cell::new(0),
+            next: Cell::new(DESKS.fetch_add(1, Ordering::Relaxed) << 40),
             polled: Cell::new(None),
             granted: Cell::new(None),
             reports: RefCell::default(),
@@ -127,7 +156,6 @@ impl Desk {
     /// Begins a replay: nobody waits, the clock stands at zero, every process is in its first life.
     pub(crate) fn begin(&self, processes: usize, detail: Detail) {
         self.tickets.borrow_mut().clear();
-        self.next.set(0);
         self.polled.set(None);
         self.granted.set(None);
         self.reports.borrow_mut().clear();
@@ -141,68 +169,80 @@ impl Desk {
         alive.resize(processes, 0);
     }
 
-    /// Makes this desk the one that handles on this thread turn to, until the guard is dropped.
-    pub(crate) fn enter(self: &Rc<Self>) -> Entered {
-        Entered { before: DESK.replace(Some(Rc::clone(self))) }
+    /// Makes this desk the one that handles on this thread turn to, until the guard is dropped. `None` where there is one
+    /// already.
+    pub(crate) fn enter(self: &Rc<Self>) -> Option<Entered> {
+        DESK.with_borrow_mut(|desk| match desk {
+            Some(_) => None,
+            None => {
+                *desk = Some(Rc::clone(self));
+                Some(Entered(()))
+            }
+        })
     }
 
     pub(crate) fn clock(&self) -> &Arc<Clock> {
         &self.clock
     }
 
-    pub(crate) fn set_polled(&self, task: Option<TaskId>) {
-        self.polled.set(task);
+    /// A task is about to be polled that has registered so many operations.
+    pub(crate) fn begin_poll(&self, task: TaskId, operations: u32) {
+        self.polled.set(Some((task, operations)));
     }
 
-    /// Lets this ticket act in the next poll of its task.
+    /// It was: how many operations it has registered now.
+    pub(crate) fn end_poll(&self) -> u32 {
+        self.polled.take().map_or(0, |(_, operations)| operations)
+    }
+
+    /// Lets this ticket act in the next poll of its task, and wakes it.
     pub(crate) fn grant(&self, ticket: TicketId, grant: Grant) {
         self.granted.set(Some((ticket, grant)));
+        let waker = self.with(ticket, |entry| entry.waker.take()).flatten();
+        if let Some(waker) = waker {
+            waker.wake();
+        }
     }
 
-    /// Takes back a grant that was not used, and what was done with it if it was: the operation that it was granted to, and
-    /// those that acted after it in the same turn.
-    pub(crate) fn take_reports(&self) -> Vec<Report> {
-        self.granted.set(None);
-        self.reports.take()
+    /// Takes back a grant that was not used, and what was done with it if it was: by the operation that it was granted to,
+    /// and by those that acted after it in the same turn.
+    pub(crate) fn take_reports(&self, into: &mut Vec<Report>) {
+        let granted = self.granted.take();
+        into.append(&mut self.reports.borrow_mut());
+        if let (true, Some((ticket, _))) = (into.is_empty(), granted) {
+            self.with(ticket, |entry| entry.waits = Waits::Poll);
+        }
     }
 
     /// Whether this is the only ticket of its task.
-    pub(crate) fn is_alone(&self, entry: &Entry) -> bool {
-        self.tickets.borrow().iter().all(|other| other.task != entry.task || other.id == entry.id)
-    }
-
-    /// A ticket that waits.
-    pub(crate) fn entry(&self, ticket: TicketId) -> Option<Entry> {
-        self.tickets.borrow().iter().find(|entry| entry.id == ticket).copied()
+    pub(crate) fn is_alone(&self, task: TaskId) -> bool {
+        self.tickets.borrow().iter().filter(|entry| entry.task == task).count() == 1
     }
 
     /// The first ticket of this task that waits for nothing but its turn.
-    pub(crate) fn first_ready(&self, task: TaskId) -> Option<Entry> {
-        self.tickets.borrow().iter().find(|entry| entry.task == task && !entry.blocked).copied()
+    pub(crate) fn first_ready(&self, task: TaskId) -> Option<Ready> {
+        let tickets = self.tickets.borrow();
+        let ready = |entry: &&Entry| entry.task == task && matches!(entry.waits, Waits::Turn | Waits::Conflict);
+        let Entry { id, number, waits, .. } = tickets.iter().find(ready)?;
+        Some(Ready { id: *id, number: *number, give_up: *waits == Waits::Conflict })
     }
 
-    /// The ticket that has waited longest for a lock, and until when it does.
-    pub(crate) fn first_deadline(&self) -> Option<(Entry, Duration)> {
+    /// When the first ticket that waits for a lock has waited long enough, and which that is.
+    pub(crate) fn first_deadline(&self) -> Option<(Duration, TicketId)> {
         let tickets = self.tickets.borrow();
-        let blocked = tickets.iter().filter_map(|entry| entry.blocked.then_some((*entry, entry.patience_ends?)));
-        blocked.min_by_key(|(entry, until)| (*until, entry.id.0))
+        let waiting = tickets.iter().filter(|entry| entry.waits == Waits::Lock);
+        waiting.filter_map(|entry| Some((entry.patience_ends?, entry.id))).min()
     }
 
     /// Lets a ticket wait for a lock. Whether it does so for the first time: one that is refused again keeps its deadline.
     pub(crate) fn block(&self, ticket: TicketId, until: Duration) -> bool {
-        let mut tickets = self.tickets.borrow_mut();
-        let Some(entry) = tickets.iter_mut().find(|entry| entry.id == ticket) else { return false };
-        let first = entry.patience_ends.is_none();
-        entry.patience_ends.get_or_insert(until);
-        entry.blocked = true;
-        first
-    }
-
-    /// Lets one ticket try for the last time.
-    pub(crate) fn unblock(&self, ticket: TicketId) {
-        if let Some(entry) = self.tickets.borrow_mut().iter_mut().find(|entry| entry.id == ticket) {
-            entry.blocked = false;
-        }
+        let first = self.with(ticket, |entry| {
+            entry.waits = Waits::Lock;
+            let first = entry.patience_ends.is_none();
+            entry.patience_ends.get_or_insert(until);
+            first
+        });
+        first.unwrap_or(false)
     }
 
     /// Why the replay cannot go on, if it cannot.
@@ -217,23 +257,32 @@ impl Desk {
 
     /// Lets every ticket that waits for a lock try again.
     pub(crate) fn unblock_all(&self, mut woken: impl FnMut(TaskId)) {
-        for entry in self.tickets.borrow_mut().iter_mut() {
-            if std::mem::take(&mut entry.blocked) {
-                woken(entry.task);
-            }
+        for entry in self.tickets.borrow_mut().iter_mut().filter(|entry| entry.waits == Waits::Lock) {
+            entry.waits = Waits::Turn;
+            woken(entry.task);
         }
     }
 
-    /// Hashes who waits for a turn and who for a lock.
+    /// Lets this ticket give up waiting for a lock. Whose it is.
+    pub(crate) fn give_up(&self, ticket: TicketId) -> Option<TaskId> {
+        self.with(ticket, |entry| {
+            entry.waits = Waits::Conflict;
+            entry.task
+        })
+    }
+
+    /// Hashes who waits, and for what.
     pub(super) fn remember(&self, state: &mut impl Hasher) {
         for entry in self.tickets.borrow().iter() {
-            (entry.task, entry.number, entry.blocked, entry.patience_ends).hash(state);
+            (entry.task, entry.number, entry.waits, entry.patience_ends).hash(state);
         }
     }
 
     /// Takes every ticket of a task away.
     pub(crate) fn forget(&self, task: TaskId) {
-        self.tickets.borrow_mut().retain(|entry| entry.task != task);
+        // Their wakers may be anybody's: they are dropped when nothing of the desk is borrowed.
+        let gone: Vec<Entry> = self.tickets.borrow_mut().extract_if(.., |entry| entry.task == task).collect();
+        drop(gone);
     }
 
     /// From now on nothing that this process's handles do has an effect.
@@ -250,111 +299,140 @@ impl Desk {
         self.alive.borrow().get(process.index()) == Some(&process.incarnation())
     }
 
-    /// `number` is counted by the task, so the machine gives it.
-    fn register(&self) -> Option<TicketId> {
-        let task = self.polled.get()?;
+    fn register(&self, waker: Option<&Waker>) -> Option<TicketId> {
+        let (task, operations) = self.polled.get()?;
+        let number = operations + 1;
+        self.polled.set(Some((task, number)));
         let id = TicketId(self.next.get());
         self.next.set(id.0 + 1);
-        self.tickets.borrow_mut().push(Entry { id, task, number: 0, blocked: false, patience_ends: None });
+        let waker = waker.cloned();
+        self.tickets.borrow_mut().push(Entry { id, task, number, waits: Waits::Turn, patience_ends: None, waker });
         Some(id)
     }
 
-    /// Numbers the tickets of a task that were registered since the last call, in order of registration.
-    pub(crate) fn number(&self, task: TaskId, counter: &mut u32) {
-        for entry in self.tickets.borrow_mut().iter_mut().filter(|entry| entry.task == task && entry.number == 0) {
-            *counter += 1;
-            entry.number = *counter;
-        }
+    fn with<T>(&self, ticket: TicketId, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
+        self.tickets.borrow_mut().iter_mut().find(|entry| entry.id == ticket).map(change)
     }
 }
 
 /// While it lives, handles on this thread turn to one desk.
-pub(crate) struct Entered {
-    before: Option<Rc<Desk>>,
-}
+pub(crate) struct Entered(());
 
 impl Drop for Entered {
     fn drop(&mut self) {
-        DESK.set(self.before.take());
+        DESK.set(None);
     }
 }
 
 /// An operation's claim to a turn. Dropped, it is taken away again.
+#[derive(Debug)]
 pub(crate) struct Ticket {
-    desk: Rc<Desk>,
     id: TicketId,
 }
 
 impl Ticket {
     /// Registers an operation of the task that is being polled. `None` outside a replay.
     pub(crate) fn register() -> Option<Self> {
-        let desk = DESK.with_borrow(Clone::clone)?;
-        let id = desk.register()?;
-        Some(Self { desk, id })
+        on_desk(|desk| desk.register(None)).flatten().map(|id| Self { id })
+    }
+
+    /// Registers an operation whose future is polled with this waker, and perhaps only when it was woken.
+    pub(crate) fn register_polled_by(waker: &Waker) -> Option<Self> {
+        on_desk(|desk| desk.register(Some(waker))).flatten().map(|id| Self { id })
     }
 
     /// Whether this is its turn, and on what terms.
     pub(crate) fn granted(&self) -> Option<Grant> {
-        let (id, grant) = self.desk.granted.get()?;
-        (id == self.id).then_some(grant)
+        on_desk(|desk| desk.granted.get()).flatten().and_then(|(id, grant)| (id == self.id).then_some(grant))
+    }
+
+    /// It was polled with this waker, and it is not its turn.
+    pub(crate) fn polled_in_vain(&self, waker: &Waker) {
+        let mut waker = Some(waker.clone());
+        on_desk(|desk| {
+            desk.with(self.id, |entry| {
+                if entry.waits == Waits::Poll {
+                    entry.waits = Waits::Turn;
+                }
+                std::mem::swap(&mut entry.waker, &mut waker);
+            })
+        });
     }
 
     /// Whether the process that a handle was opened for still lives.
     pub(crate) fn is_alive(&self, process: &Process) -> bool {
-        self.desk.is_alive(process)
+        lives(process)
     }
 
     /// Whether the words of this step are wanted.
     pub(crate) fn wants_words(&self) -> bool {
-        self.desk.detail.get() >= Detail::Words
+        on_desk(|desk| desk.detail.get() >= Detail::Words).unwrap_or(false)
     }
 
     /// The virtual time.
     pub(crate) fn now(&self) -> Duration {
-        self.desk.clock.now()
+        on_desk(|desk| desk.clock.now()).unwrap_or_default()
     }
 
     /// Tells that the operation acted; the ticket is used up.
     pub(crate) fn acted(self, facts: Facts, words: Option<Box<Words>>) {
-        self.further(facts, words);
-    }
-
-    /// Tells that one more operation acted in this turn, as the grant allowed.
-    pub(crate) fn further(&self, facts: Facts, words: Option<Box<Words>>) {
-        self.desk.reports.borrow_mut().push(Report::Acted(facts, words));
+        on_desk(|desk| {
+            if let Some(number) = desk.with(self.id, |entry| entry.number) {
+                desk.reports.borrow_mut().push(Report::Acted(number, facts, words));
+            }
+        });
     }
 
     /// Tells that the operation found a lock taken, and for how long its store waits for one.
     pub(crate) fn blocked(&self, patience: Duration, words: Option<Box<Words>>) {
-        self.desk.reports.borrow_mut().push(Report::Blocked(self.id, patience, words));
+        on_desk(|desk| {
+            if let Some(number) = desk.with(self.id, |entry| entry.number) {
+                desk.reports.borrow_mut().push(Report::Blocked(number, self.id, patience, words));
+            }
+        });
     }
 }
 
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        self.desk.tickets.borrow_mut().retain(|entry| entry.id != self.id);
-    }
-}
-
-/// Tells the machine that a lock was released, so that whoever waits for one tries again. Does nothing outside a replay.
-pub(crate) fn release_locks() {
-    DESK.with_borrow(|desk| {
-        if let Some(desk) = desk {
-            desk.released.set(true);
+/// Tells that one more operation acted in a turn that was granted for it.
+#[cfg(feature = "sqlite")]
+pub(crate) fn acted_further(facts: Facts) {
+    on_desk(|desk| {
+        if let Some((task, operations)) = desk.polled.get() {
+            desk.polled.set(Some((task, operations + 1)));
+            desk.reports.borrow_mut().push(Report::Acted(operations + 1, facts, None));
         }
     });
 }
 
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        let gone = on_desk(|desk| {
+            let mut tickets = desk.tickets.borrow_mut();
+            let place = tickets.iter().position(|entry| entry.id == self.id)?;
+            Some(tickets.remove(place))
+        });
+        drop(gone);
+    }
+}
+
+/// Does something with this thread's desk, if a replay is going on.
+fn on_desk<T>(f: impl FnOnce(&Desk) -> T) -> Option<T> {
+    DESK.with_borrow(|desk| desk.as_deref().map(f))
+}
+
+/// Tells the machine that a lock was released, so that whoever waits for one tries again. Does nothing outside a replay.
+pub(crate) fn release_locks() {
+    on_desk(|desk| desk.released.set(true));
+}
+
 /// Tells the machine that the replay cannot be judged, and why. Does nothing outside a replay.
 pub(crate) fn give_up(why: &str) {
-    DESK.with_borrow(|desk| {
-        if let Some(desk) = desk {
-            desk.trouble.borrow_mut().get_or_insert_with(|| why.to_owned());
-        }
+    on_desk(|desk| {
+        desk.trouble.borrow_mut().get_or_insert_with(|| why.to_owned());
     });
 }
 
 /// Whether a replay is going on, on this thread, in which this process lives.
 pub(crate) fn lives(process: &Process) -> bool {
-    DESK.with_borrow(|desk| desk.as_ref().is_some_and(|desk| desk.is_alive(process)))
+    on_desk(|desk| desk.is_alive(process)).unwrap_or(false)
 }

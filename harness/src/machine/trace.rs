@@ -207,6 +207,8 @@ impl Event {
     pub(crate) fn point(&self) -> Option<Coordinate> {
         match self {
             Event::Step { at, .. } => Some(*at),
+            // A handler that asks for a retry is heard at once: nothing can act in between.
+            Event::Settled { how: Settlement::Nacked, .. } => None,
             Event::Settled { delivery, .. } => Some(Coordinate { delivery: *delivery, place: Place::Ack }),
             _ => None,
         }

@@ -106,6 +106,33 @@ fn distance(one: Coordinate, other: Coordinate, is_known: bool) -> Option<u32> {
     (places <= if is_known { REACH } else { 0 }).then_some(deliveries * REACH + places)
 }
 
+/// Where the deliveries stood that each crash took with the one that it struck, by the point of the crash.
+pub(super) fn lost(history: &History, replay: &Replay) -> BTreeMap<Coordinate, Vec<Coordinate>> {
+    let mut all = BTreeMap::new();
+    for acted in &replay.acted {
+        if let (Fault::Crash { at }, Some(Event::Crashed { lost, .. })) =
+            (&history.faults[acted.fault], replay.events.get(acted.position))
+        {
+            let others = lost.iter().filter(|delivery| **delivery != at.delivery);
+            all.insert(*at, others.map(|delivery| stood(*delivery, &replay.events[..acted.position])).collect());
+        }
+    }
+    all
+}
+
+/// The next point of a delivery after these events.
+fn stood(delivery: DeliveryName, events: &[Event]) -> Coordinate {
+    let mut next = delivery.operation(1);
+    for event in events.iter().filter(|event| event.delivery() == Some(delivery)) {
+        match (event, event.point().map(|point| point.place)) {
+            (_, Some(Place::Operation(number))) => next = delivery.operation(number + 1),
+            (Event::Returned { .. }, _) => next = delivery.ack(),
+            _ => {}
+        }
+    }
+    next
+}
+
 /// What stood where, with the messages numbered as they are without one of them.
 pub(super) fn without_message(points: &Points, gone: usize) -> Points {
     let renumber = |delivery: DeliveryName| DeliveryName {

@@ -22,7 +22,7 @@ pub(super) struct Candidate {
 
 /// In which order faults at one coordinate are written; of each rank there is at most one. What acts in the broker has no
 /// coordinate and no rank.
-fn rank(fault: &Fault) -> u8 {
+pub(super) fn rank(fault: &Fault) -> u8 {
     match fault {
         Fault::Duplicate { at: None, .. } | Fault::Defer { .. } => 0,
         Fault::Advance { .. } => 1,

@@ -12,15 +12,18 @@ mod candidates;
 mod confirm;
 mod edit;
 mod ladder;
+mod regressions;
 mod shrink;
 mod skip;
+//TESTS
 
 use std::time::Duration;
 
 pub(crate) use by_fault_count::{Found, Search, by_fault_count};
 pub(crate) use confirm::{Elsewhere, confirm, differs};
 pub(crate) use ladder::{LADDER, ladder};
-pub(crate) use shrink::{Need, Part, Shrunk, shrink};
+pub(crate) use regressions::{Again, Entry, Loaded, Regressions, replay_again};
+pub(crate) use shrink::{Need, Part, Shrunk, shrink, without};
 pub(crate) use skip::Skipped;
 
 use crate::{DeliveryModel, Error, History, machine::trace::Replay, oracle::Judgement, subject::Subject};

@@ -1,9 +1,11 @@
 //! Making a counterexample 1-minimal: no message, fault or process can be taken away so that it still fails in any way.
 //!
-//! First messages go, then faults (half of them at a time, then fewer), then processes; then faults move to earlier places
+//! First a crash is tried where it can spare the faults that led to it. Then messages go, then faults (half of them at a time, then fewer), then processes; then faults move to earlier places
 //! and payloads become smaller, which is worth only so many replays; and all again until nothing goes. After something was
 //! taken away in vain, faults that miss are aimed again (`aim`). What still fails need not fail in the same way. How a
 //! history looks with something taken away is in `edit`.
+
+use std::collections::BTreeMap;
 
 use super::{
     Judge,
@@ -12,7 +14,7 @@ use super::{
 };
 use crate::{
     Error, History,
-    history::{Fault, Place},
+    history::{Coordinate, Fault, Place},
     machine::trace::{Detail, End, Replay},
     oracle::Judgement,
     subject::{Job, Subject},
@@ -71,6 +73,7 @@ pub(crate) fn shrink(subject: &mut dyn Subject, judge: &mut dyn Judge, history: 
         judge,
         history: history.clone(),
         points: Points::new(),
+        lost: BTreeMap::new(),
         tried: Vec::new(),
         replays: 0,
         aimed: 0,
@@ -88,6 +91,8 @@ struct Shrinker<'a> {
     history: History,
     /// What stands where in it.
     points: Points,
+    /// Where the other deliveries stood that its crashes took, by the point of the crash.
+    lost: BTreeMap<Coordinate, Vec<Coordinate>>,
     /// Histories that do not fail.
     tried: Vec<(History, Came)>,
     replays: u32,
@@ -98,6 +103,7 @@ impl Shrinker<'_> {
     /// Tries everything once. Whether anything went.
     fn pass(&mut self) -> Result<bool, Error> {
         let before = self.history.clone();
+        self.crashes_elsewhere()?;
         self.fewer_messages()?;
         self.fewer_faults()?;
         self.fewer_processes()?;
@@ -155,6 +161,20 @@ impl Shrinker<'_> {
         for at in 0..self.history.faults.len() {
             if let Some(plainer) = self.history.faults.get(at).and_then(edit::plainer) {
                 self.goes_with_fault(at, plainer)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// A crash takes every delivery of its process, so it may as well stand where one of the others stood: that can spare
+    /// the faults that brought them all together.
+    fn crashes_elsewhere(&mut self) -> Result<(), Error> {
+        for at in 0..self.history.faults.len() {
+            let Some(Fault::Crash { at: point }) = self.history.faults.get(at).cloned() else { continue };
+            for place in self.lost.get(&point).cloned().unwrap_or_default() {
+                if self.goes_with_fault(at, Fault::Crash { at: place })? {
+                    break;
+                }
             }
         }
         Ok(())
@@ -257,6 +277,7 @@ impl Shrinker<'_> {
     /// This is the smallest history from now on, without the faults that did not act, and with the others in the order in
     /// which they did; its trace stays the same.
     fn take(&mut self, history: History, replay: &Replay) {
+        self.lost = aim::lost(&history, replay);
         let faults = replay.acted.iter().map(|acted| history.faults[acted.fault].clone()).collect();
         self.points = aim::points(replay);
         self.history = History { faults, ..history };

@@ -10,7 +10,7 @@ use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::TestRunner,
 };
-use redeliver::{Anomaly, Delivery, Harness, Message, Messages, Observation, Surveyed};
+use redeliver::{Anomaly, Delivery, Harness, Message, Messages, Observation};
 
 use super::{
     enumerate::{Judged, histories},
@@ -41,12 +41,17 @@ type Counts = Vec<(usize, usize)>;
 /// The faults of a history, in no order.
 type Key = BTreeSet<String>;
 
+/// What the search made of one history.
+struct Met {
+    anomaly: Option<Anomaly>,
+    observation: Observation,
+}
+
 impl Cell {
-    fn survey(&self, skips: bool) -> Result<BTreeMap<Key, Surveyed>, String> {
+    fn survey(&self, skips: bool) -> Result<BTreeMap<Key, Met>, String> {
         let program = self.program.clone();
         let messages = AMOUNTS[..self.messages].iter().enumerate();
-        let survey = Harness::new(key_values()).faults(self.faults).survey(
-            skips,
+        let survey = Harness::new(key_values()).faults(self.faults).skips(skips).survey(
             Messages::exactly(messages.map(|(at, amount)| Message::new(format!("m{at}"), *amount))),
             async move |stores: &KeyValues, message: &Delivery<i64>| over_key_values(&program, stores, message).await,
         );
@@ -55,12 +60,15 @@ impl Cell {
             return Err(format!("the search is inconclusive: {why}"));
         }
         let mut met = BTreeMap::new();
-        for one in survey.histories {
-            let key: Key = one.history.faults.iter().map(ToString::to_string).collect();
-            let faults = one.history.faults.len();
-            if key.len() < faults || met.insert(key.clone(), one).is_some() {
+        for (history, observation) in survey.judged {
+            let key = key_of(&history.faults);
+            let is_new = met.insert(key.clone(), Met { anomaly: None, observation }).is_none();
+            if !is_new || key.len() < history.faults.len() {
                 return Err(format!("the search meets {key:?} twice"));
             }
+        }
+        for (history, anomaly) in survey.failing {
+            met.get_mut(&key_of(&history.faults)).expect("what fails was judged").anomaly = Some(anomaly);
         }
         Ok(met)
     }
@@ -71,7 +79,7 @@ impl Cell {
         let searched = self.survey(false)?;
         let mut counts = vec![(0, 0); self.faults + 1];
         for one in &enumerated {
-            let key: Key = one.faults.iter().map(ToString::to_string).collect();
+            let key = key_of(&one.faults);
             match searched.get(&key) {
                 Some(other) => same(one, other)?,
                 None if one.idle => continue,
@@ -80,8 +88,7 @@ impl Cell {
             counts[one.faults.len()].0 += 1;
             counts[one.faults.len()].1 += usize::from(one.violated);
         }
-        let enumerated: BTreeSet<Key> =
-            enumerated.iter().map(|one| one.faults.iter().map(ToString::to_string).collect()).collect();
+        let enumerated: BTreeSet<Key> = enumerated.iter().map(|one| key_of(&one.faults)).collect();
         if let Some((extra, _)) = searched.iter().find(|(key, _)| !enumerated.contains(*key)) {
             return Err(format!("only the search has {extra:?}"));
         }
@@ -89,12 +96,12 @@ impl Cell {
         Ok(counts)
     }
 
-    fn skips_hide_nothing(&self, all: &BTreeMap<Key, Surveyed>) -> Result<(), String> {
+    fn skips_hide_nothing(&self, all: &BTreeMap<Key, Met>) -> Result<(), String> {
         let skipping = self.survey(true)?;
         if let Some((extra, _)) = skipping.iter().find(|(key, _)| !all.contains_key(*key)) {
             return Err(format!("only with skips the search has {extra:?}"));
         }
-        let anomalies = |met: &BTreeMap<Key, Surveyed>| -> BTreeSet<(usize, Anomaly)> {
+        let anomalies = |met: &BTreeMap<Key, Met>| -> BTreeSet<(usize, Anomaly)> {
             met.iter().filter_map(|(faults, one)| Some((faults.len(), one.anomaly?))).collect()
         };
         let (with, without) = (anomalies(&skipping), anomalies(all));
@@ -118,8 +125,12 @@ impl Cell {
     }
 }
 
+fn key_of(faults: &[impl ToString]) -> Key {
+    faults.iter().map(ToString::to_string).collect()
+}
+
 /// Whether both sides left the same of one history, and judged it alike.
-fn same(one: &Judged, other: &Surveyed) -> Result<(), String> {
+fn same(one: &Judged, other: &Met) -> Result<(), String> {
     if other.observation != observation(one.seen) {
         return Err(format!("{one}: the enumerator leaves {:?}, the machine {:?}", one.seen, other.observation));
     }

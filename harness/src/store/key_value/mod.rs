@@ -7,6 +7,8 @@ mod command;
 mod observe;
 mod operation;
 mod state;
+#[cfg(test)]
+mod tests;
 mod transaction;
 
 use std::{

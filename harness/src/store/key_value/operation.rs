@@ -77,10 +77,9 @@ impl<C: Command> Operation for Autocommit<'_, C> {
         if suffers(turn, Injected::Fail) {
             return failed(turn, || command.what(), RESET);
         }
-        if C::WRITES && state.is_locked() {
+        if C::WRITES && (state.is_locked() || turn.must_give_up()) {
             return wait(turn, || command.what());
         }
-        turn.facts.gave_up = false;
         let mut view = View::committed(state, turn.now());
         let reply = command.run(&mut view);
         turn.facts.reads_clock = view.read_clock;
@@ -134,10 +133,9 @@ impl Operation for Begin<'_> {
         if suffers(turn, Injected::Fail) {
             return failed(turn, what, RESET);
         }
-        if state.is_locked() {
+        if state.is_locked() || turn.must_give_up() {
             return wait(turn, what);
         }
-        turn.facts.gave_up = false;
         turn.facts.locks = true;
         say(turn, what, || "ok".to_owned());
         Act::Done(Ok(state.begin(self.process.clone())))
@@ -217,7 +215,6 @@ fn suffers(turn: &mut Turn, fault: Injected) -> bool {
 /// A lock is taken: waits, or gives up.
 fn wait<T>(turn: &mut Turn, what: impl FnOnce() -> String) -> Act<Result<T, Error>> {
     if turn.must_give_up() {
-        turn.facts.gave_up = true;
         say(turn, what, || "conflict".to_owned());
         return Act::Done(Err(LOCKED));
     }

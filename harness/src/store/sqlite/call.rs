@@ -12,14 +12,14 @@ use std::{
 use super::{
     hooks::Flags,
     pool::{Pool, Pooled, Thread},
-    words::Narrator,
+    words::{Narrator, Shape},
 };
 use crate::{
     machine::{
-        Grant, Ticket,
+        Grant, Ticket, acted_further,
         baton::{Code, Go, Stop},
         give_up, release_locks,
-        trace::Facts,
+        trace::{Facts, Injected},
     },
     store::Process,
 };
@@ -83,7 +83,7 @@ where
                     return Poll::Pending;
                 }
             },
-            Some(running) => match go_on(running, this.narrator.as_mut()) {
+            Some(running) => match go_on(running, &this.pool, this.narrator.as_mut()) {
                 Some(stop) => stop,
                 None => return Poll::Pending,
             },
@@ -108,7 +108,7 @@ where
         let code = self.code.take().expect("a call is polled for the first time only once");
         let thread = self.pool.thread();
         let flags = Arc::clone(&thread.flags);
-        flags.arm(None, false);
+        flags.begin();
         let work: Code = Box::new(move || {
             // Code that panics has ended its last statement too.
             let ending = Ending(flags);
@@ -142,10 +142,18 @@ where
                 std::panic::resume_unwind(panic)
             }
             Stop::Abandoned => {
-                self.running = None;
+                self.abandon();
                 give_up("code on a stepped thread ran for 10 s without a statement: it never yields");
                 Poll::Pending
             }
+        }
+    }
+
+    /// The thread does not come back, nor does its connection, nor perhaps a lock.
+    fn abandon(&mut self) {
+        self.pool.abandon();
+        if let Some(running) = self.running.take() {
+            std::mem::forget(running.thread);
         }
     }
 
@@ -157,7 +165,7 @@ where
 }
 
 /// If it is its turn: lets the code go on to its next stop, and tells what its statements were.
-fn go_on(running: &mut Running, narrator: Option<&mut Narrator>) -> Option<Stop> {
+fn go_on(running: &mut Running, pool: &Arc<Pool>, narrator: Option<&mut Narrator>) -> Option<Stop> {
     let (ticket, statement) = running.next.as_ref()?;
     let grant = ticket.granted()?;
     let narrator = narrator.filter(|_| ticket.wants_words());
@@ -165,24 +173,32 @@ fn go_on(running: &mut Running, narrator: Option<&mut Narrator>) -> Option<Stop>
     if running.locked {
         running.thread.flags.arm(grant.fault, false);
     }
+    // A statement that takes the lock now fails as it does in life: somebody else has it.
+    let fails = grant.fault == Some(Injected::Fail);
+    let locker = fails.then(|| pool.hold_lock(Shape::of(statement))).flatten();
     let stop = running.thread.stepped.go(match grant {
         Grant { give_up: true, .. } => Go::GiveUp,
         Grant { fault: None, further, .. } => Go::Through(further),
         Grant { fault, .. } => Go::On(fault),
     });
     running.locked = matches!(stop, Stop::Locked);
+    if let (Some(narration), Some(_)) = (&mut narration, &locker) {
+        narration.busy = true;
+    }
+    let locked_out = locker.is_some();
+    drop(locker);
     let (done, released) = running.thread.flags.take_done();
     if released {
         release_locks();
     }
     let mut done = done.into_iter();
     if let Some(facts) = done.next() {
-        let facts = Facts { gave_up: grant.give_up, ..facts };
-        let mut words = narration.take().map(|narration| Box::new(narration.after(&facts)));
+        let suffered = if locked_out { grant.fault } else { facts.suffered };
+        let facts = Facts { gave_up: grant.give_up, suffered, ..facts };
+        let words = narration.take().map(|narration| Box::new(narration.after(&facts)));
         let (ticket, _) = running.next.take()?;
-        for facts in std::iter::once(facts).chain(done) {
-            ticket.further(facts, words.take());
-        }
+        ticket.acted(facts, words);
+        done.for_each(acted_further);
     }
     if !running.locked {
         return Some(stop);
@@ -206,7 +222,11 @@ impl<T, E, F> Drop for Call<T, E, F> {
             // What it left goes back to the pool, which rolls it back.
             Stop::Ended(_) => self.pool.put_back(thread),
             // A thread that does not end keeps its connection, and with it perhaps a lock: nothing more can be said.
-            _ => give_up("code of a process that crashed goes on for ever: a loop that ignores errors"),
+            _ => {
+                self.pool.abandon();
+                std::mem::forget(thread);
+                give_up("code of a process that crashed goes on for ever: a loop that ignores errors");
+            }
         }
         release_locks();
     }

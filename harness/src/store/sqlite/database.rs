@@ -113,6 +113,8 @@ impl Store for Database {
     type Handle = Sqlite;
 
     fn reset(&mut self) -> Result<(), Error> {
+        // A thread that did not come back may hold a lock: what it has is left to it, and another file begun.
+        self.open.take_if(|open| open.pool.is_abandoned());
         let trouble = self.trouble("reset");
         let Open { control, image, written, .. } = self.opened()?;
         image.restore(control, written).map_err(trouble)

@@ -12,8 +12,8 @@ use std::{
 };
 
 use rusqlite::{
-    Connection, ErrorCode, ffi,
-    trace::{TraceEvent, TraceEventCodes},
+    Connection, ErrorCode, StatementStatus, ffi,
+    trace::{StmtRef, TraceEvent, TraceEventCodes},
 };
 
 use super::words::Shape;
@@ -22,12 +22,12 @@ use crate::machine::{
     trace::{Facts, Injected},
 };
 
-/// Pages in the write-ahead log after which it is written back, as `wal_autocheckpoint` would: a small log is a fast one.
+/// Pages in the write-ahead log after which SQLite writes it back: a small log is a fast one.
 pub(super) const CHECKPOINT: i32 = 50;
 
-/// After so many instructions of SQLite's machine the progress handler is asked. A statement that touches a table asks it
-/// before it reads or writes a row.
-const INSTRUCTIONS: i32 = 2;
+/// After so many instructions of SQLite's machine the progress handler is asked. With 1 it is asked before any statement
+/// has an effect; with 3 a `COMMIT` would be over.
+const INSTRUCTIONS: i32 = 1;
 
 /// What is to become of the statement that runs, and what became of it. One for each thread that runs statements.
 #[derive(Debug, Default)]
@@ -38,8 +38,12 @@ pub(super) struct Flags {
     lose_reply: AtomicBool,
     /// No wait for a lock, but the error at once.
     no_wait: AtomicBool,
-    /// A commit that wrote something went through.
+    /// The process is dead: nothing is committed any more.
+    dead: AtomicBool,
+    /// A commit went through since the statement began.
     committed: AtomicBool,
+    /// And before it returned, so that what it returns can be lost.
+    in_time: AtomicBool,
     /// The fault was suffered.
     suffered: AtomicBool,
     /// A lock was found taken.
@@ -54,6 +58,8 @@ struct Log {
     done: Vec<Facts>,
     /// A transaction ended.
     released: bool,
+    /// The text of the statement that runs and how often it ran before; `None` once it is finished.
+    stepping: Option<(String, i32)>,
 }
 
 thread_local! {
@@ -75,20 +81,29 @@ impl Flags {
     pub(super) fn arm(&self, fault: Option<Injected>, no_wait: bool) {
         self.fail.store(fault == Some(Injected::Fail), Ordering::Relaxed);
         self.lose_reply.store(fault == Some(Injected::LoseReply), Ordering::Relaxed);
-        self.no_wait.store(no_wait, Ordering::Relaxed);
-        for happened in [&self.committed, &self.suffered, &self.busy] {
+        // A statement that is to fail does not wait for a lock first: that would be two things.
+        self.no_wait.store(no_wait || fault == Some(Injected::Fail), Ordering::Relaxed);
+        for happened in [&self.committed, &self.in_time, &self.suffered, &self.busy] {
             happened.store(false, Ordering::Relaxed);
         }
     }
 
-    /// From now on nothing may have an effect.
+    /// From now on nothing may have an effect, until other code begins.
     fn doom(&self) {
         self.arm(Some(Injected::Fail), true);
+        self.dead.store(true, Ordering::Relaxed);
+    }
+
+    /// Code begins.
+    pub(super) fn begin(&self) {
+        self.arm(None, false);
+        self.dead.store(false, Ordering::Relaxed);
+        *self.log() = Log::default();
     }
 
     /// A statement begins that is to suffer this fault.
     fn begins(&self, shape: Shape, fault: Option<Injected>) {
-        self.arm(fault, false);
+        self.arm(fault.filter(|fault| shape.suffers(*fault)), false);
         self.log().running = Some((shape, fault));
     }
 
@@ -115,8 +130,14 @@ impl Flags {
         self.committed.load(Ordering::Relaxed)
     }
 
+    /// Whether what the statement returned after its commit could be lost.
+    pub(super) fn committed_in_time(&self) -> bool {
+        self.in_time.load(Ordering::Relaxed)
+    }
+
+    /// Whether the fault was suffered: an error where there is none without it, or no lock where nobody waited for it.
     pub(super) fn suffered(&self) -> bool {
-        self.suffered.load(Ordering::Relaxed)
+        self.suffered.load(Ordering::Relaxed) || self.fail.load(Ordering::Relaxed) && self.busy()
     }
 
     /// Whether a lock was found taken by a statement that could have waited for it.
@@ -143,7 +164,7 @@ pub(super) fn wait(connection: &mut Connection) -> rusqlite::Result<()> {
 /// Makes a connection that your own pool opened stepwise, as [`Sqlite::call`](super::Sqlite::call) makes its own: a point
 /// before each of its statements, wherever it is used on a stepped thread. Elsewhere it works as before.
 ///
-/// It takes the connection's trace, busy, commit, progress and write-ahead-log hooks. In r2d2, call it from the connection
+/// It takes the connection's trace, busy, commit and progress hooks. In r2d2, call it from the connection
 /// manager (`with_init`).
 ///
 /// # Errors
@@ -155,28 +176,47 @@ pub fn instrument(connection: &mut Connection) -> rusqlite::Result<()> {
 
 /// The hooks that make a connection stop before each statement.
 pub(super) fn step(connection: &mut Connection) -> rusqlite::Result<()> {
-    connection.trace_v2(TraceEventCodes::SQLITE_TRACE_STMT, Some(before_statement))?;
-    connection.progress_handler(INSTRUCTIONS, Some(fails_now))?;
-    connection.wal_hook(Some(|log: &mut rusqlite::hooks::Wal, pages: i32| {
-        if pages >= CHECKPOINT {
-            // A log that cannot be written back now, because somebody reads it, is next time.
-            let _ = log.checkpoint();
-        }
-        reply()
-    }))
+    let events = TraceEventCodes::SQLITE_TRACE_STMT | TraceEventCodes::SQLITE_TRACE_PROFILE;
+    connection.trace_v2(events, Some(traced))?;
+    connection.progress_handler(INSTRUCTIONS, Some(fails_now))
 }
 
-fn before_statement(event: TraceEvent<'_>) {
-    // A text that begins so is a trigger's program: part of the statement that set it off.
-    let TraceEvent::Stmt(statement, text) = event else { return };
-    if text.starts_with("--") {
-        return;
-    }
+fn traced(event: TraceEvent<'_>) {
     if !baton::is_stepped() {
         return;
     }
+    match event {
+        TraceEvent::Stmt(statement, text) => before_statement(&statement, text),
+        TraceEvent::Profile(..) => {
+            with_flags(|flags| {
+                flags.log().stepping = None;
+                flags.lose_reply.store(false, Ordering::Relaxed);
+            });
+        }
+        _ => {}
+    }
+}
+
+fn before_statement(statement: &StmtRef<'_>, text: &str) {
+    // The program of a trigger comes with a text of its own; that of a foreign key's action comes with the statement's, in
+    // the middle of it. Both are part of the statement that set them off.
+    if text != statement.sql() {
+        return;
+    }
+    let runs = statement.get_status(StatementStatus::Run);
+    let is_part = with_flags(|flags| {
+        let mut log = flags.log();
+        let is_part = log.stepping.as_ref().is_some_and(|(of, before)| of == text && runs == before + 1);
+        if !is_part {
+            log.stepping = Some((text.to_owned(), runs));
+        }
+        is_part
+    });
+    if is_part == Some(true) {
+        return;
+    }
     with_flags(Flags::ends);
-    let go = baton::stop(|| statement.expanded_sql().unwrap_or_else(|| text.to_owned()));
+    let go = baton::stop(|| statement.expanded_sql().unwrap_or_else(|| text.to_owned()).trim().to_owned());
     let shape = Shape::of(text);
     match go {
         Some(Go::On(fault)) => with_flags(|flags| flags.begins(shape, fault)),
@@ -185,10 +225,11 @@ fn before_statement(event: TraceEvent<'_>) {
     };
 }
 
-/// Whether the statement that runs is to stop here with an error. Asked before it reads or writes a row.
+/// Whether the statement that runs is to stop here with an error. Asked before it has an effect, and again after a commit.
 fn fails_now() -> bool {
     with_flags(|flags| {
-        let fails = flags.fail.swap(false, Ordering::Relaxed);
+        let fails = flags.fail.load(Ordering::Relaxed) && flags.fail.swap(false, Ordering::Relaxed)
+            || flags.committed() && flags.lose_reply.swap(false, Ordering::Relaxed);
         if fails {
             flags.suffered.store(true, Ordering::Relaxed);
         }
@@ -209,7 +250,11 @@ fn wait_for_lock() -> bool {
     }
     match baton::locked() {
         Some(Go::On(_) | Go::Through(_)) => true,
-        Some(Go::GiveUp) | None => false,
+        Some(Go::GiveUp) | None => {
+            // In memory a commit may still find a reader after this hook said that it commits.
+            with_flags(|flags| flags.committed.store(false, Ordering::Relaxed));
+            false
+        }
         Some(Go::Die) => {
             with_flags(Flags::doom);
             false
@@ -217,25 +262,16 @@ fn wait_for_lock() -> bool {
     }
 }
 
-/// Whether a transaction that is about to commit is rolled back instead.
+/// Whether a transaction that is about to commit is rolled back instead: nothing of a dead process is committed.
 fn forbids_commit() -> bool {
     with_flags(|flags| {
-        let forbids = flags.fail.load(Ordering::Relaxed);
-        flags.suffered.fetch_or(forbids, Ordering::Relaxed);
-        flags.committed.store(!forbids, Ordering::Relaxed);
-        forbids
+        let dead = flags.dead.load(Ordering::Relaxed);
+        flags.committed.store(!dead, Ordering::Relaxed);
+        let in_time = flags.log().stepping.is_some() || !baton::is_stepped();
+        flags.in_time.store(!dead && in_time, Ordering::Relaxed);
+        dead
     })
     .unwrap_or(false)
-}
-
-/// What a commit that went through answers.
-fn reply() -> rusqlite::Result<()> {
-    let lost = with_flags(|flags| {
-        let lost = flags.lose_reply.swap(false, Ordering::Relaxed);
-        flags.suffered.fetch_or(lost, Ordering::Relaxed);
-        lost
-    });
-    if lost == Some(true) { Err(broken(ErrorCode::SystemIoFailure)) } else { Ok(()) }
 }
 
 /// An error as SQLite itself would give it.

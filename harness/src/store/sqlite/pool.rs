@@ -3,13 +3,17 @@
 //! An operation checks a connection out and gives it back. One that comes back with an open transaction is rolled back, as
 //! pools do. Which process used it does not matter afterwards: nothing of it stays on the connection.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{
+    Arc, Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 use rusqlite::{Connection, OpenFlags};
 
 use super::{
     hooks::{self, Flags},
     reset::Written,
+    words::Shape,
 };
 use crate::machine::{baton::Stepped, release_locks};
 
@@ -19,6 +23,18 @@ pub(super) struct Pool {
     written: Written,
     idle: Mutex<Vec<Opened>>,
     idle_threads: Mutex<Vec<Thread>>,
+    /// A thread did not come back: it may hold a lock for ever.
+    abandoned: AtomicBool,
+}
+
+/// The lock that writers need, held by nobody's code. Dropped, it is free again.
+pub(super) struct Held(Pooled);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // Where this fails, giving the connection back rolls back.
+        let _ = self.0.connection().execute_batch("ROLLBACK");
+    }
 }
 
 /// Where a database is.
@@ -51,7 +67,13 @@ pub(super) struct Thread {
 
 impl Pool {
     pub(super) fn new(place: Place, written: Written) -> Arc<Self> {
-        Arc::new(Self { place, written, idle: Mutex::default(), idle_threads: Mutex::default() })
+        Arc::new(Self {
+            place,
+            written,
+            idle: Mutex::default(),
+            idle_threads: Mutex::default(),
+            abandoned: AtomicBool::new(false),
+        })
     }
 
     /// Checks a connection out.
@@ -80,6 +102,28 @@ impl Pool {
     /// Takes a thread back that has ended its work.
     pub(super) fn put_back(&self, thread: Thread) {
         lock(&self.idle_threads).push(thread);
+    }
+
+    /// Takes the lock that writers need, if a statement of this shape is about to take it and nobody has it.
+    pub(super) fn hold_lock(self: &Arc<Self>, shape: Shape) -> Option<Held> {
+        if !matches!(shape, Shape::Write | Shape::Begin(true)) {
+            return None;
+        }
+        let mut pooled = self.check_out().ok()?;
+        // On the machine's own thread nobody waits.
+        Flags::of_this_thread().arm(None, true);
+        pooled.connection().execute_batch("BEGIN IMMEDIATE").ok()?;
+        Some(Held(pooled))
+    }
+
+    /// A thread did not come back.
+    pub(super) fn abandon(&self) {
+        self.abandoned.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a thread did not come back.
+    pub(super) fn is_abandoned(&self) -> bool {
+        self.abandoned.load(Ordering::Relaxed)
     }
 
     fn open(&self) -> rusqlite::Result<Connection> {

@@ -59,17 +59,23 @@ impl Shape {
         }
     }
 
+    /// Whether such a statement can suffer this at all. What only begins a transaction, or goes back, asks nothing of a disk
+    /// or a lock.
+    pub(super) fn suffers(self, fault: Injected) -> bool {
+        match self {
+            Shape::Read | Shape::Begin(true) => fault == Injected::Fail,
+            Shape::Write | Shape::Commit => true,
+            Shape::Begin(false) | Shape::Rollback | Shape::Savepoint => false,
+        }
+    }
+
     /// What a step of this shape was, from what became of it.
     pub(super) fn facts(self, flags: &Flags, fault: Option<Injected>) -> Facts {
         let committed = flags.committed();
         let suffered = fault.filter(|_| flags.suffered());
         Facts {
-            can_fail: match self {
-                Shape::Read | Shape::Write => true,
-                Shape::Commit => committed || suffered == Some(Injected::Fail),
-                Shape::Begin(_) | Shape::Rollback | Shape::Savepoint => false,
-            },
-            can_lose_reply: committed,
+            can_fail: self.suffers(Injected::Fail),
+            can_lose_reply: flags.committed_in_time(),
             changes: committed,
             locks: self != Shape::Read,
             suffered,
@@ -122,6 +128,8 @@ pub(super) struct Narration<'a> {
     narrator: &'a mut Narrator,
     shape: Shape,
     words: Words,
+    /// It failed for want of a lock.
+    pub(super) busy: bool,
 }
 
 impl Narrator {
@@ -141,7 +149,7 @@ impl Narrator {
             // What the probe has not (a function or an attached database of the user's own) stays untold.
             Err(_) => self.probe = None,
         }
-        Narration { narrator: self, shape: Shape::of(statement), words }
+        Narration { narrator: self, shape: Shape::of(statement), words, busy: false }
     }
 
     fn try_out(&mut self, statement: &str) -> rusqlite::Result<(String, Touched)> {
@@ -215,10 +223,12 @@ impl Probe {
         }
         let before = self.connection.total_changes();
         let changed = statement.execute([])?;
-        let is_dml = matches!(Shape::of(text), Shape::Write);
+        let word = bare(text).split(|at: char| !at.is_ascii_alphabetic()).next().unwrap_or_default();
+        let is_dml = ["INSERT", "UPDATE", "DELETE", "REPLACE", "WITH"].iter().any(|dml| word.eq_ignore_ascii_case(dml));
         Ok(match self.connection.total_changes() - before {
             0 if is_dml => "0 rows".into(),
             0 => String::new(),
+            _ if !is_dml => String::new(),
             _ if changed == 1 => "1 row".into(),
             _ => format!("{changed} rows"),
         })
@@ -265,8 +275,8 @@ impl Narration<'_> {
         if failed {
             self.words.writes.clear();
         }
-        // A write that failed so takes its whole transaction with it; a read leaves it as it was.
-        let over = !in_transaction || (failed && !refused && self.shape != Shape::Read);
+        // What an interrupted write has begun is rolled back with its whole transaction; anything else leaves it as it was.
+        let over = !in_transaction || (failed && !refused && !self.busy && self.shape == Shape::Write);
         if over {
             self.narrator.probe = None;
         }
