@@ -1,2 +1,9 @@
-//! stub
-fn main() {}
+//! The program `redeliver`. All of it lives in `cli`.
+
+mod cli;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run().into()
+}

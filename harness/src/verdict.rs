@@ -104,7 +104,7 @@ impl Verdict {
         match self {
             Verdict::Holds(searched) => report::passed(name, searched),
             Verdict::Violated(counterexample) => counterexample.report.clone(),
-            Verdict::Inconclusive(inconclusive) => report::inconclusive(name, inconclusive, inconclusive.usual),
+            Verdict::Inconclusive(inconclusive) => report::inconclusive(name, inconclusive),
         }
     }
 

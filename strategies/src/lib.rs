@@ -1,1 +1,20 @@
-//! stub
+//! De-duplication strategies, each beside the broken twins that `redeliver` must catch.
+//!
+//! A *strategy* is a handler that shows one way to de-duplicate. Each is written twice, as plain `rusqlite` and over the
+//! key-value store, in a file of its own; its folder holds its broken twins. [`registry`] lists them all; [`run`] puts one
+//! of them into a harness; [`expected`] reads what each twin must be convicted of.
+//!
+//! What is not here: anything that judges. This crate knows the harness by its public face only.
+
+pub mod expected;
+pub mod natural;
+pub mod record_and_check;
+pub mod registry;
+pub mod run;
+pub mod unique_constraint;
+
+pub use registry::{Entry, Strategy, all, named};
+pub use run::{Options, StoreKind, check, replay};
+
+#[cfg(test)]
+mod in_sequence;

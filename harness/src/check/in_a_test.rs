@@ -102,7 +102,7 @@ fn conclude(name: &str, verdict: Verdict, regressions: Option<&Regressions>) {
             panic!("{counterexample}");
         }
         Verdict::Inconclusive(inconclusive) => {
-            panic!("{}", report::inconclusive(name, &inconclusive, inconclusive.usual))
+            panic!("{}", report::inconclusive(name, &inconclusive))
         }
     }
 }

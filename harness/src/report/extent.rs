@@ -1,0 +1,61 @@
+//! How far a search went, in words, for a counterexample and for a check that passes.
+
+use crate::Searched;
+
+use super::text::{counted, thousands};
+
+/// Up to the counterexample: `7 histories: every one with no fault, then with 1`. `None` where nothing was searched.
+pub(super) fn until_found(searched: &Searched, found_with: usize) -> Option<String> {
+    let total: u64 = searched.histories.iter().sum();
+    if total == 0 {
+        return None;
+    }
+    let histories = counted(total, "history", "histories");
+    if found_with == 0 {
+        return Some(format!("{histories} with no fault"));
+    }
+    let then = match further(searched) {
+        Further::None => String::new(),
+        Further::One(level) => format!(", then with {level}"),
+        Further::Several => ", then some with more".to_owned(),
+    };
+    Some(format!("{histories}: every one {}{then}", up_to(searched.faults)))
+}
+
+/// As a whole: `every history with up to 2 faults (1,204)`, with what came after.
+pub(super) fn as_a_whole(searched: &Searched) -> String {
+    let complete: u64 = searched.histories.iter().take(searched.faults + 1).sum();
+    let beyond: u64 = searched.histories.iter().skip(searched.faults + 1).sum();
+    let whole = format!("every history {} ({})", up_to(searched.faults), thousands(complete));
+    match (further(searched), complete) {
+        (Further::None, 0) => "no history".to_owned(),
+        (Further::None, _) => whole,
+        (Further::One(level), _) => format!("{whole}, then {} with {level}", thousands(beyond)),
+        (Further::Several, _) => format!("{whole}, then {} with more", thousands(beyond)),
+    }
+}
+
+/// The numbers of faults beyond those that were searched wholly.
+enum Further {
+    None,
+    One(usize),
+    Several,
+}
+
+fn further(searched: &Searched) -> Further {
+    let counts = searched.histories.iter().enumerate().skip(searched.faults + 1);
+    let levels: Vec<usize> = counts.filter(|(_, count)| **count > 0).map(|(level, _)| level).collect();
+    match levels[..] {
+        [] => Further::None,
+        [level] => Further::One(level),
+        _ => Further::Several,
+    }
+}
+
+fn up_to(faults: usize) -> String {
+    match faults {
+        0 => "with no fault".to_owned(),
+        1 => "with up to 1 fault".to_owned(),
+        _ => format!("with up to {} faults", thousands(faults as u64)),
+    }
+}

@@ -1,0 +1,111 @@
+//! Faults in words: the sentence that stands in a trace where one acts, and what each is called afterwards.
+
+use crate::{
+    history::{Coordinate, DeliveryName, Fault, Place},
+    machine::trace::Origin,
+    store::Process,
+};
+
+use super::text::{list, message, span};
+
+/// The sentence of a fault that leaves no event of its own, where it acts.
+pub(super) fn silent(fault: &Fault) -> Option<String> {
+    match fault {
+        Fault::Defer { what: crate::history::Deferred::Message(held), past } => {
+            Some(format!("m{held} is held back until m{past} has been handled"))
+        }
+        Fault::Defer { what: crate::history::Deferred::Delivery(held), past } => {
+            Some(format!("{held} is held back until m{past} has been handled"))
+        }
+        Fault::Pause { at, until: None } => Some(format!("{} stops {} while others run", at.delivery, before(*at))),
+        Fault::Pause { at, until: Some(until) } => {
+            Some(format!("{} stops {} until {until} has been passed", at.delivery, before(*at)))
+        }
+        _ => None,
+    }
+}
+
+/// A delivery that was not planned: `m0 is delivered again`. Nothing is said of a first one; its steps speak.
+pub(super) fn delivered(origin: Origin, place: usize, cause: Option<&Fault>) -> Option<String> {
+    let name = message(place);
+    let beside = cause.and_then(Fault::coordinate).map(being_handled);
+    match (origin, beside) {
+        (Origin::First, _) => None,
+        (Origin::Copy, None) => Some(format!("a second copy of {name} is delivered")),
+        (Origin::Copy, Some(beside)) => Some(format!("a second copy of {name} is delivered while {beside}")),
+        (Origin::Redelivery, _) => Some(format!("{name} is delivered again")),
+        (Origin::Overlap, None) => Some(format!("{name} is delivered again while it is being handled")),
+        (Origin::Overlap, Some(beside)) => Some(format!("{name} is delivered again while {beside}")),
+    }
+}
+
+/// A crash, and which deliveries went with it where that is more than the one that it struck.
+pub(super) fn crashed(process: &Process, lost: &[DeliveryName], cause: Option<&Fault>) -> String {
+    let index = process.index();
+    let at = cause.and_then(Fault::coordinate);
+    let others: Vec<String> = lost
+        .iter()
+        .filter(|delivery| at.is_some_and(|at| at.delivery != **delivery))
+        .map(ToString::to_string)
+        .collect();
+    let taken = if others.is_empty() { String::new() } else { format!(", and takes {} along", list(&others)) };
+    match at {
+        Some(Coordinate { delivery, place: Place::Ack }) => {
+            format!("p{index} crashes before {delivery} is acked{taken}; it restarts")
+        }
+        _ if others.is_empty() => format!("p{index} crashes and restarts"),
+        _ => format!("p{index} crashes{taken}; it restarts"),
+    }
+}
+
+/// The clock was made to jump.
+pub(super) fn jumped(by: std::time::Duration) -> String {
+    format!("the clock jumps {}", span(by))
+}
+
+/// An acknowledgement never arrived.
+pub(super) fn ack_lost(delivery: DeliveryName) -> String {
+    format!("the ack of {delivery} is lost")
+}
+
+/// What a fault is called once it has been told: `the overlap`. Two of one kind are told apart by their places.
+pub(super) fn names(faults: &[&Fault]) -> Vec<String> {
+    let noun = |fault: &Fault| match fault {
+        Fault::Duplicate { .. } => "the second copy",
+        Fault::Defer { .. } => "the delay",
+        Fault::Overlap { .. } => "the overlap",
+        Fault::Pause { .. } => "the pause",
+        Fault::Crash { .. } => "the crash",
+        Fault::LoseAck { .. } => "the lost ack",
+        Fault::Fail { .. } => "the failed operation",
+        Fault::LoseReply { .. } => "the lost reply",
+        Fault::Advance { .. } => "the jump of the clock",
+    };
+    let name = |fault: &&Fault| {
+        let alone = faults.iter().filter(|other| other.word() == fault.word()).count() == 1;
+        match (alone, fault) {
+            (true, _) => noun(fault).to_owned(),
+            (false, Fault::Defer { what, past }) => format!("the delay of {what} past m{past}"),
+            (false, Fault::Duplicate { message, at: None }) => format!("the second copy of m{message}"),
+            (false, Fault::LoseAck { delivery }) => format!("the lost ack of {delivery}"),
+            (false, other) => {
+                other.coordinate().map_or_else(|| noun(other).to_owned(), |at| format!("{} at {at}", noun(other)))
+            }
+        }
+    };
+    faults.iter().map(name).collect()
+}
+
+fn being_handled(at: Coordinate) -> String {
+    match at.place {
+        Place::Operation(_) => format!("{} is being handled", at.delivery),
+        Place::Ack => format!("the ack of {} is on its way", at.delivery),
+    }
+}
+
+fn before(at: Coordinate) -> &'static str {
+    match at.place {
+        Place::Operation(_) => "here",
+        Place::Ack => "before its ack",
+    }
+}

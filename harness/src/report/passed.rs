@@ -1,0 +1,97 @@
+//! What a check says that found nothing: how far it searched, or why nothing can be said.
+//!
+//! A search that found something is reported by `screen`.
+
+use crate::{Searched, verdict::Inconclusive};
+
+use super::{
+    extent,
+    text::{counted, escape, labelled, list},
+};
+
+/// What usually lies behind a result that cannot be relied on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Usual {
+    /// Two replays of one history differed.
+    ReplaysDiffer,
+    /// A handler waits for something that the harness does not run.
+    Waits,
+    /// Whatever the handler does, the same is seen.
+    NothingSeen,
+    /// A history was too large to be judged.
+    TooLarge,
+    /// The reason says it all.
+    Nothing,
+}
+
+/// A check that holds, and what that is worth.
+pub(crate) fn passed(test: &str, searched: &Searched) -> String {
+    let title = format!("{}: holds in {} searched", escape(test), counted(total(searched), "history", "histories"));
+    format!("{title}\n\n{}", worth(searched))
+}
+
+/// A check of which nothing can be said, and why.
+pub(crate) fn inconclusive(test: &str, inconclusive: &Inconclusive) -> String {
+    let mut text = format!("{}: inconclusive, which is not a pass\n\n", escape(test));
+    text.push_str(&labelled("reason", &escape(&inconclusive.reason)));
+    if let Some(causes) = inconclusive.usual.causes() {
+        text.push_str(&labelled("usually", causes));
+    }
+    if total(&inconclusive.searched) > 0 {
+        text.push_str(&labelled("searched", &extent::as_a_whole(&inconclusive.searched)));
+    }
+    text
+}
+
+impl Usual {
+    fn causes(self) -> Option<&'static str> {
+        match self {
+            Usual::ReplaysDiffer => Some(
+                "a static or a thread-local that outlives a replay; the order of a hash map; a `select!` that is not \
+                 `biased`; the wall clock; randomness of the handler's own. Take times, randomness and ids from the \
+                 delivery",
+            ),
+            Usual::Waits => Some(
+                "real I/O outside `step`; `spawn_blocking`; a lock or a channel whose other end no delivery holds. Put \
+                 clients of your own behind `step`",
+            ),
+            Usual::NothingSeen => Some(
+                "`observe` reads too little, or the handler swallows an error in every delivery. Observe what the message \
+                 is to bring about",
+            ),
+            Usual::TooLarge => Some("many messages without an order among them. Take fewer of them, or fewer faults"),
+            Usual::Nothing => None,
+        }
+    }
+}
+
+fn worth(searched: &Searched) -> String {
+    let mut whole = extent::as_a_whole(searched);
+    if !searched.workloads.is_empty() {
+        whole = format!("{whole}: {}", escape(&searched.workloads.join(", ")));
+    }
+    let mut text = labelled("searched", &whole);
+    let times = |count: u64| if count == 1 { "once".to_owned() } else { counted(count, "time", "times") };
+    let acted: Vec<String> = searched
+        .acted
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(word, count)| format!("{word} {}", times(*count)))
+        .collect();
+    if !acted.is_empty() {
+        text.push_str(&labelled("acted", &acted.join(", ")));
+    }
+    let idle: Vec<&str> = searched.acted.iter().filter(|(_, count)| *count == 0).map(|(word, _)| *word).collect();
+    if !idle.is_empty() {
+        text.push_str(&labelled("never", &format!("{}: nothing gave it a place to act", idle.join(", "))));
+    }
+    if !searched.unseen.is_empty() {
+        let unseen = escape(&list(&searched.unseen));
+        text.push_str(&labelled("unseen", &format!("the loss of {unseen} would leave the same, and was not judged")));
+    }
+    text
+}
+
+fn total(searched: &Searched) -> u64 {
+    searched.histories.iter().sum()
+}

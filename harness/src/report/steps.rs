@@ -1,0 +1,262 @@
+//! A trace in words: one line for each step, and a sentence where something happened between steps.
+//!
+//! How the lines are set is `layout`'s; what faults are called, `faults`'.
+
+use std::time::Duration;
+
+use crate::{
+    History,
+    history::{Coordinate, DeliveryName, Fault, Place},
+    machine::trace::{Answer, Event, Facts, Injected, Replay, Settlement, Words},
+    store::Process,
+};
+
+use super::{
+    faults,
+    layout::{self, Line, Outcome},
+    text::{because, fold, span},
+};
+
+/// A whole replay in words, a line for each step and nothing left out.
+pub(crate) fn trace(history: &History, replay: &Replay) -> String {
+    layout::whole(&lines(history, replay, replay.events.len()))
+}
+
+/// The trace up to where nothing that tells comes any more, on one screen.
+pub(super) fn on_a_screen(history: &History, replay: &Replay, ends: bool) -> String {
+    let upto = if ends { end_of_tale(replay) } else { replay.events.len() };
+    layout::on_a_screen(&lines(history, replay, upto))
+}
+
+/// The lines of the first so many events.
+pub(super) fn lines(history: &History, replay: &Replay, upto: usize) -> Vec<Line> {
+    let mut teller =
+        Teller { history, replay, lines: Vec::new(), now: Duration::ZERO, later: None, paused: Vec::new() };
+    let mut at = 0;
+    while at < upto {
+        teller.silent_faults(at);
+        at += teller.event(at, upto);
+    }
+    teller.silent_faults(upto);
+    teller.lines
+}
+
+/// How many events there are until nothing that tells comes any more: what follows are deliveries that find everything
+/// done, and how the others were answered. What tells is a fault, a change, a first handling of a message.
+fn end_of_tale(replay: &Replay) -> usize {
+    let tells = |event: &Event| match event {
+        Event::Step { facts, words, .. } => {
+            let writes = words.as_ref().is_some_and(|words| !words.writes.is_empty());
+            facts.changes || facts.observed_change || facts.suffered.is_some() || facts.gave_up || writes
+        }
+        Event::Crashed { .. } => true,
+        _ => false,
+    };
+    let last_step = replay.events.iter().rposition(tells).map_or(0, |at| at + 1);
+    let last_fault = replay.acted.iter().map(|acted| acted.position + 1).max().unwrap_or(0);
+    let last_handled = replay.fates.iter().filter_map(|fate| fate.handled).max().unwrap_or(0);
+    let tale = last_step.max(last_fault).max(last_handled).min(replay.events.len());
+    if tale == 0 {
+        return replay.events.len();
+    }
+    let began = |delivery: DeliveryName| {
+        replay.events[..tale]
+            .iter()
+            .any(|event| matches!(event, Event::Delivered { delivery: of, .. } if *of == delivery))
+    };
+    // A delivery that had begun by then takes its last steps: one of them may be the error that tells why.
+    let is_late = |event: &Event| match event {
+        Event::Step { at, .. } | Event::Blocked { at, .. } => began(at.delivery),
+        _ => false,
+    };
+    let tale = replay.events.iter().rposition(is_late).map_or(tale, |at| tale.max(at + 1));
+    // And where all went well it is said that it did.
+    let whose = replay.events[tale - 1].delivery();
+    let ends_well = |event: &&Event| {
+        event.delivery() == whose
+            && matches!(
+                event,
+                Event::Returned { answer: Answer::Done, .. } | Event::Settled { how: Settlement::Acked, .. }
+            )
+    };
+    tale + replay.events[tale..].iter().take_while(ends_well).count()
+}
+
+struct Teller<'a> {
+    history: &'a History,
+    replay: &'a Replay,
+    lines: Vec<Line>,
+    now: Duration,
+    /// How far the clock has moved by itself since the last line.
+    later: Option<Duration>,
+    /// Who stands, and how many lines there were when it began to.
+    paused: Vec<(DeliveryName, usize)>,
+}
+
+impl<'a> Teller<'a> {
+    /// Tells one event, or two that are one thing. How many it were.
+    fn event(&mut self, at: usize, upto: usize) -> usize {
+        match &self.replay.events[at] {
+            Event::Delivered { delivery, origin, .. } => {
+                let cause = self.acted_at(at, |fault| matches!(fault, Fault::Overlap { .. } | Fault::Duplicate { .. }));
+                match faults::delivered(*origin, delivery.message, cause) {
+                    Some(sentence) => self.delivered(&sentence, cause.is_some()),
+                    None => self.tell_later(),
+                }
+            }
+            Event::Step { at, process, facts, words } => {
+                self.goes_on(at.delivery);
+                let outcome = outcome(facts, words.as_deref());
+                self.step(process, at.delivery, operation(*at, words.as_deref()), Some(outcome));
+            }
+            Event::Blocked { at, process, words } => {
+                self.goes_on(at.delivery);
+                let waits = Outcome { text: "waits for a lock".to_owned(), mark: "" };
+                self.step(process, at.delivery, operation(*at, words.as_deref()), Some(waits));
+            }
+            Event::Returned { delivery, process, answer } => {
+                self.goes_on(*delivery);
+                let settled = self.settled_at_once(at + 1, upto, *delivery);
+                self.step(process, *delivery, answered(answer, settled), None);
+                return 1 + usize::from(settled.is_some());
+            }
+            Event::Settled { delivery, process, how } => {
+                self.goes_on(*delivery);
+                match how {
+                    Settlement::AckLost => self.fault(faults::ack_lost(*delivery)),
+                    Settlement::Acked => self.step(process, *delivery, "acked".to_owned(), None),
+                    Settlement::Nacked => self.step(process, *delivery, "to be delivered again".to_owned(), None),
+                    Settlement::DeadLettered => {
+                        self.step(process, *delivery, "put aside as a dead letter".to_owned(), None)
+                    }
+                }
+            }
+            Event::Crashed { process, lost } => {
+                self.paused.retain(|(delivery, _)| !lost.contains(delivery));
+                let cause = self.acted_at(at, |fault| matches!(fault, Fault::Crash { .. }));
+                self.fault(faults::crashed(process, lost, cause));
+            }
+            Event::Clock { to } => match self.acted_at(at, |fault| matches!(fault, Fault::Advance { .. })) {
+                Some(Fault::Advance { by, .. }) => {
+                    self.fault(faults::jumped(*by));
+                    self.now = *to;
+                }
+                _ => self.moves_on(*to),
+            },
+        }
+        1
+    }
+
+    /// The fault of this kind that acted just before this event.
+    fn acted_at(&self, at: usize, kind: impl Fn(&Fault) -> bool) -> Option<&'a Fault> {
+        let here = self.replay.acted.iter().filter(|acted| acted.position == at);
+        here.filter_map(|acted| self.history.faults.get(acted.fault)).find(|fault| kind(fault))
+    }
+
+    /// The faults that acted before this event and left none of their own.
+    fn silent_faults(&mut self, at: usize) {
+        let replay = self.replay;
+        for acted in replay.acted.iter().filter(|acted| acted.position == at) {
+            let Some(fault) = self.history.faults.get(acted.fault) else { continue };
+            let Some(sentence) = faults::silent(fault) else { continue };
+            self.fault(sentence);
+            if let Fault::Pause { at, .. } = fault {
+                self.paused.push((at.delivery, self.lines.len()));
+            }
+        }
+    }
+
+    /// Whether the broker heard of an answer in the next event, with no fault between: then both are one line.
+    fn settled_at_once(&self, at: usize, upto: usize, whose: DeliveryName) -> Option<Settlement> {
+        let fault_between = self.replay.acted.iter().any(|acted| {
+            // A held copy acts as the message is handled, and shows only where it is delivered.
+            acted.position == at
+                && !matches!(self.history.faults.get(acted.fault), Some(Fault::Duplicate { at: None, .. }))
+        });
+        match self.replay.events.get(at).filter(|_| at < upto && !fault_between) {
+            Some(Event::Settled { delivery, how, .. }) if *delivery == whose && *how != Settlement::AckLost => {
+                Some(*how)
+            }
+            _ => None,
+        }
+    }
+
+    fn step(&mut self, process: &Process, delivery: DeliveryName, what: String, result: Option<Outcome>) {
+        self.tell_later();
+        let process = format!("p{}", process.index());
+        self.lines.push(Line::Step { process, delivery: delivery.to_string(), what, result });
+    }
+
+    fn fault(&mut self, sentence: String) {
+        self.tell_later();
+        self.lines.push(Line::Between { sentence, fault: true });
+    }
+
+    fn delivered(&mut self, sentence: &str, fault: bool) {
+        let sentence = match self.later.take() {
+            Some(later) => format!("{} later, {sentence}", span(later)),
+            None => sentence.to_owned(),
+        };
+        self.lines.push(Line::Between { sentence, fault });
+    }
+
+    fn moves_on(&mut self, to: Duration) {
+        self.later =
+            Some(self.later.unwrap_or_default() + to.saturating_sub(self.now)).filter(|later| !later.is_zero());
+        self.now = to;
+    }
+
+    fn tell_later(&mut self) {
+        if let Some(later) = self.later.take() {
+            self.lines.push(Line::Between { sentence: format!("{} later", span(later)), fault: false });
+        }
+    }
+
+    /// A delivery that stood takes a step again; said only where others did something meanwhile.
+    fn goes_on(&mut self, delivery: DeliveryName) {
+        let Some(stood) = self.paused.iter().position(|(who, _)| *who == delivery) else { return };
+        let (_, since) = self.paused.remove(stood);
+        if self.lines.len() > since {
+            self.tell_later();
+            self.lines.push(Line::Between { sentence: format!("{delivery} goes on"), fault: false });
+        }
+    }
+}
+
+fn operation(at: Coordinate, words: Option<&Words>) -> String {
+    match (words.filter(|words| !words.what.trim().is_empty()), at.place) {
+        (Some(words), _) => fold(&words.what),
+        (None, Place::Operation(number)) => format!("operation {number}"),
+        (None, Place::Ack) => "ack".to_owned(),
+    }
+}
+
+fn outcome(facts: &Facts, words: Option<&Words>) -> Outcome {
+    let result = words.map(|words| fold(&words.result)).unwrap_or_default();
+    match facts.suffered {
+        Some(Injected::Fail) if result.is_empty() => Outcome { text: "made to fail".to_owned(), mark: "" },
+        Some(Injected::Fail) => Outcome { text: result, mark: " (the fault)" },
+        Some(Injected::LoseReply) => Outcome { text: "took effect, and the reply was lost".to_owned(), mark: "" },
+        None if facts.gave_up && result.is_empty() => Outcome { text: "gave up waiting".to_owned(), mark: "" },
+        None if facts.gave_up => Outcome { text: format!("gave up waiting: {result}"), mark: "" },
+        None => Outcome { text: result, mark: "" },
+    }
+}
+
+/// A handler's answer, with what the broker made of it where that followed at once.
+fn answered(answer: &Answer, settled: Option<Settlement>) -> String {
+    let heard = match settled {
+        Some(Settlement::Acked) => ", acked",
+        Some(Settlement::DeadLettered) => ", put aside as a dead letter",
+        // That a retry is delivered again goes without saying.
+        Some(Settlement::Nacked) if !matches!(answer, Answer::Done | Answer::Reject(_)) => "",
+        Some(Settlement::Nacked) => ", to be delivered again",
+        Some(Settlement::AckLost) | None => "",
+    };
+    match answer {
+        Answer::Done => format!("done{heard}"),
+        Answer::Retry(why) => because(&format!("retry{heard}"), why),
+        Answer::Reject(why) => because(&format!("rejected{heard}"), why),
+        Answer::Panicked(why) => because(&format!("panicked{heard}"), why),
+    }
+}

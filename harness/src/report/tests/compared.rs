@@ -1,0 +1,171 @@
+//! What is seen beside what should be: values, rows, tables, and only what differs.
+
+use super::assert_reads;
+use crate::{
+    report::observed::{Side, sides},
+    store::Observation,
+};
+
+fn compare(expected: &Observation, observed: &Observation) -> String {
+    sides(&[
+        Side { label: "expected", seen: expected, note: "m0 delivered once".to_owned() },
+        Side { label: "observed", seen: observed, note: "as if m0 had never been delivered".to_owned() },
+    ])
+}
+
+fn rows(name: &str, columns: &[&str], rows: &[&[&str]]) -> Observation {
+    let mut seen = Observation::default();
+    add(&mut seen, name, columns, rows);
+    seen
+}
+
+fn add(seen: &mut Observation, name: &str, columns: &[&str], rows: &[&[&str]]) {
+    let columns = columns.iter().map(|column| (*column).to_owned()).collect();
+    let rows = rows.iter().map(|row| row.iter().map(|cell| (*cell).to_owned()).collect()).collect();
+    seen.rows(name, columns, rows, false);
+}
+
+#[test]
+fn rows_of_one_column_are_listed() {
+    let text = compare(&rows("q", &["balance"], &[&["100"], &["200"]]), &rows("q", &["balance"], &[]));
+    assert_reads(
+        &text,
+        r"
+  expected  balance 100, 200   m0 delivered once
+  observed  no row of balance  as if m0 had never been delivered
+",
+    );
+}
+
+#[test]
+fn keys_and_values_are_pairs_and_one_row_names_its_columns() {
+    let pairs = |value: &str| rows("cache", &["key", "value"], &[&["balance", value], &["seen:m0", "1"]]);
+    assert_reads(
+        &compare(&pairs("100"), &pairs("0")),
+        r"
+  expected  balance 100, seen:m0 1  m0 delivered once
+  observed  balance 0, seen:m0 1    as if m0 had never been delivered
+",
+    );
+    let none = rows("cache", &["key", "value"], &[]);
+    assert_reads(
+        &compare(&pairs("100"), &none),
+        r"
+  expected  balance 100, seen:m0 1  m0 delivered once
+  observed  cache: nothing          as if m0 had never been delivered
+",
+    );
+    let row = |amount: &str| rows("q", &["id", "amount"], &[&["m0", amount]]);
+    assert_reads(
+        &compare(&row("1"), &row("2")),
+        r"
+  expected  id m0, amount 1    m0 delivered once
+  observed  id m0, amount 2    as if m0 had never been delivered
+",
+    );
+}
+
+#[test]
+fn several_rows_make_a_table() {
+    let text = compare(
+        &rows("q", &["id", "amount"], &[&["transfer-1", "100"], &["transfer-2", "3"]]),
+        &rows("q", &["id", "amount"], &[&["transfer-1", "100"]]),
+    );
+    assert_reads(
+        &text,
+        r"
+  expected  m0 delivered once
+            id          amount
+            transfer-1  100
+            transfer-2  3
+  observed  as if m0 had never been delivered
+            id          amount
+            transfer-1  100
+",
+    );
+}
+
+#[test]
+fn only_the_parts_that_differ_are_shown() {
+    let seen = |sent: u32, first: &str| {
+        let mut seen = Observation::default();
+        seen.set("sent", sent);
+        add(&mut seen, "SELECT count(*) FROM a", &["count(*)"], &[&[first]]);
+        add(&mut seen, "SELECT count(*) FROM b", &["count(*)"], &[&["1"]]);
+        seen
+    };
+    assert_reads(
+        &compare(&seen(1, "1"), &seen(1, "2")),
+        r"
+  expected  SELECT count(*) FROM a: count(*) 1  m0 delivered once
+  observed  SELECT count(*) FROM a: count(*) 2  as if m0 had never been delivered
+",
+    );
+    assert_reads(
+        &compare(&seen(1, "1"), &seen(2, "2")),
+        r"
+  expected  m0 delivered once
+            sent 1
+            SELECT count(*) FROM a: count(*) 1
+  observed  as if m0 had never been delivered
+            sent 2
+            SELECT count(*) FROM a: count(*) 2
+",
+    );
+}
+
+#[test]
+fn of_many_rows_those_that_differ_come_first_and_the_rest_is_counted() {
+    let many = |last: &str| {
+        let cells: Vec<String> = (100..120).map(|id| id.to_string()).chain([last.to_owned()]).collect();
+        let all: Vec<[&str; 2]> = cells.iter().map(|cell| [cell.as_str(), "1"]).collect();
+        let all: Vec<&[&str]> = all.iter().map(<[&str; 2]>::as_slice).collect();
+        rows("q", &["id", "n"], &all)
+    };
+    assert_reads(
+        &compare(&many("998"), &many("999")),
+        r"
+  expected  m0 delivered once
+            id   n
+            998  1
+            100  1
+            and 19 more
+  observed  as if m0 had never been delivered
+            id   n
+            999  1
+            100  1
+            and 19 more
+",
+    );
+    let wide: Vec<String> = (0..2000).map(|id| id.to_string()).collect();
+    let wide: Vec<[&str; 1]> = wide.iter().map(|cell| [cell.as_str()]).collect();
+    let wide: Vec<&[&str]> = wide.iter().map(<[&str; 1]>::as_slice).collect();
+    assert_reads(
+        &compare(&rows("q", &["id"], &wide), &rows("q", &["id"], &wide[1..])),
+        r"
+  expected  id 0, 1, and 1,998 more   m0 delivered once
+  observed  id 1, 10, and 1,997 more  as if m0 had never been delivered
+",
+    );
+}
+
+#[test]
+fn nothing_at_all_and_parts_that_do_not_match() {
+    let mut set = Observation::default();
+    for part in 0..6 {
+        set.set(&format!("part {part}"), "line\nbreak");
+    }
+    assert_reads(
+        &compare(&Observation::default(), &set),
+        r#"
+  expected  m0 delivered once
+            nothing
+  observed  as if m0 had never been delivered
+            part 0 "line\nbreak"
+            part 1 "line\nbreak"
+            part 2 "line\nbreak"
+            part 3 "line\nbreak"
+            and 2 more
+"#,
+    );
+}

@@ -1,0 +1,38 @@
+//! `redeliver check STRATEGY`: searches the histories of one strategy.
+
+use clap::{Args, value_parser};
+use redeliver_strategies::{Entry, Options};
+
+use super::{Answer, On, strategy_parser, words};
+
+/// What is checked, and how much.
+#[derive(Args)]
+pub(super) struct Check {
+    /// The strategy or twin; `redeliver list` names them all
+    #[arg(value_parser = strategy_parser())]
+    strategy: &'static Entry,
+    #[command(flatten)]
+    on: On,
+    /// Workloads have at most so many messages
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = value_parser!(u8).range(1..=5))]
+    messages: u8,
+    /// So many processes take deliveries
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = value_parser!(u8).range(1..=16))]
+    processes: u8,
+    /// Every history with up to so many faults is searched
+    #[arg(long, value_name = "K", default_value_t = 2, value_parser = value_parser!(u8).range(0..=6))]
+    faults: u8,
+}
+
+impl Check {
+    pub(super) fn run(&self) -> Answer {
+        let options = Options {
+            store: self.on.store,
+            messages: self.messages.into(),
+            processes: self.processes.into(),
+            faults: self.faults.into(),
+            ..Options::default()
+        };
+        words::answer(self.strategy, options.store, redeliver_strategies::check(self.strategy, &options))
+    }
+}

@@ -1,0 +1,138 @@
+//! The words that the commands share: verdicts, charges, columns.
+//!
+//! A counterexample's own report is the harness's.
+
+use comfy_table::{Cell, ContentArrangement, Table, presets};
+use redeliver_harness::{Searched, Verdict};
+use redeliver_strategies::{Entry, StoreKind, expected::Expected};
+
+use super::{Answer, Exit};
+
+/// What a check or a replay came to, on a screen of its own.
+pub(super) fn answer(entry: &Entry, store: StoreKind, verdict: Verdict) -> Answer {
+    let title = format!("{} on {}", entry.name, store.name());
+    match verdict {
+        Verdict::Holds(searched) => {
+            Answer { text: format!("{title}: holds\n\n{}", worth(&searched)), exit: Exit::Holds }
+        }
+        Verdict::Violated(counterexample) => Answer { text: counterexample.to_string(), exit: Exit::Violated },
+        Verdict::Inconclusive(why) => {
+            let text = format!("{title}: inconclusive\n\n  reason    {}\n{}", why.reason, worth(&why.searched));
+            Answer { text, exit: Exit::Inconclusive }
+        }
+    }
+}
+
+/// What a search was worth, line by line.
+fn worth(searched: &Searched) -> String {
+    let mut text = format!("  searched  {}\n", extent_of(searched));
+    if !searched.workloads.is_empty() {
+        text += &format!("  messages  {}\n", searched.workloads.join("; "));
+    }
+    let acted: Vec<String> = searched.acted.iter().map(|(word, times)| format!("{word} {}", grouped(*times))).collect();
+    if !acted.is_empty() {
+        text += &format!("  acted     {}\n", acted.join(", "));
+    }
+    for unseen in &searched.unseen {
+        text += &format!("  unseen    {unseen}\n");
+    }
+    text
+}
+
+/// A verdict in a word or two.
+pub(super) fn verdict(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Holds(_) => "holds".to_owned(),
+        Verdict::Violated(counterexample) => {
+            format!("{}, {}", counterexample.anomaly(), counted(counterexample.history().faults.len(), "fault"))
+        }
+        Verdict::Inconclusive(why) => format!("inconclusive: {}", why.reason),
+    }
+}
+
+/// How far a search went before its verdict.
+pub(super) fn extent(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Holds(searched) => extent_of(searched),
+        Verdict::Violated(counterexample) => {
+            let total: u64 = counterexample.searched().histories.iter().sum();
+            format!("{} to find it", counted(usize::try_from(total).unwrap_or(usize::MAX), "history"))
+        }
+        Verdict::Inconclusive(why) => extent_of(&why.searched),
+    }
+}
+
+fn extent_of(searched: &Searched) -> String {
+    let total: u64 = searched.histories.iter().sum();
+    match (total, searched.histories.len()) {
+        (0, _) => "nothing".to_owned(),
+        (1, 1) if searched.workloads.is_empty() => "this history".to_owned(),
+        _ => format!("every history with up to {} ({})", counted(searched.faults, "fault"), grouped(total)),
+    }
+}
+
+/// What a twin must be convicted of.
+pub(super) fn charge(charge: &Expected) -> String {
+    format!("{}, {} or fewer", charge.anomalies.join(" or "), counted(charge.faults, "fault"))
+}
+
+/// A name, set in behind the one that it is a twin of.
+pub(super) fn name(entry: &Entry) -> String {
+    let indent = if entry.twin_of.is_some() { "  " } else { "" };
+    format!("{indent}{}", entry.name)
+}
+
+/// An empty table with these columns: no lines, no colours, no width but its own.
+pub(super) fn columns(names: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(names.iter().map(Cell::new));
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
+}
+
+/// The rows as text, with nothing at the ends of the lines.
+pub(super) fn rows(table: &Table) -> String {
+    table.trim_fmt() + "\n"
+}
+
+fn counted(count: usize, one: &str) -> String {
+    let many = match one.strip_suffix('y') {
+        _ if count == 1 => one.to_owned(),
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{one}s"),
+    };
+    format!("{} {many}", grouped(count as u64))
+}
+
+/// A number with a comma between thousands.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_in_thousands() {
+        assert_eq!([7, 1204, 53_610, 1_000_000].map(grouped), ["7", "1,204", "53,610", "1,000,000"]);
+    }
+
+    #[test]
+    fn one_is_not_many() {
+        assert_eq!(counted(1, "fault"), "1 fault");
+        assert_eq!(counted(0, "fault"), "0 faults");
+        assert_eq!(counted(7, "history"), "7 histories");
+    }
+}

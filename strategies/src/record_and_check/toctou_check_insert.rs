@@ -1,0 +1,66 @@
+//! `toctou-check-insert`: record and check in three steps, which two deliveries can take at the same time.
+//!
+//! **What breaks it.** Between the check and the mark stands nothing. The message is delivered again to another process
+//! while the first has looked and not yet marked; both find the id absent, and both add. (A crash between the effect and the
+//! mark breaks it too: see [`apply_before_mark`](super::apply_before_mark).) The primary key of `seen` refuses the second
+//! mark, too late: the effect stands.
+//!
+//! ```
+//! use redeliver_strategies::{Options, named, replay};
+//!
+//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\noverlap m0#1.2\n".parse()?;
+//! let verdict = replay(named("toctou-check-insert")?, &history, &Options::default());
+//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("twice"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Source: the article, section 5, where two consumers check at t0 and t1 and the account gets 200.
+
+use async_trait::async_trait;
+use redeliver_harness::{Contract, Error, KeyValue};
+use rusqlite::Connection;
+
+use super::{KEYS, OBSERVED, SCHEMA, mark};
+use crate::registry::{Consume, Entry, Strategy};
+
+/// The registry's entry.
+pub static ENTRY: Entry = Entry {
+    name: "toctou-check-insert",
+    summary: "check, update and mark in three steps",
+    twin_of: Some("record-and-check"),
+    contract: Contract::strict,
+    schema: SCHEMA,
+    observed: OBSERVED,
+    keys: KEYS,
+    strategy: &ToctouCheckInsert,
+};
+
+/// Adds the amount to the balance, and believes that it does so once for each id.
+///
+/// # Errors
+/// Whatever the database says.
+pub fn consume(db: &mut Connection, id: &str, amount: i64) -> rusqlite::Result<()> {
+    let seen: i64 = db.query_row("SELECT count(*) FROM seen WHERE id = ?1", [id], |row| row.get(0))?;
+    if seen == 0 {
+        db.execute("UPDATE account SET balance = balance + ?1", [amount])?;
+        db.execute("INSERT INTO seen VALUES (?1)", [id])?;
+    }
+    Ok(())
+}
+
+struct ToctouCheckInsert;
+
+#[async_trait(?Send)]
+impl Strategy for ToctouCheckInsert {
+    fn sqlite(&self) -> Consume {
+        consume
+    }
+
+    async fn key_value(&self, store: &KeyValue, id: &str, amount: i64) -> Result<(), Error> {
+        if store.get(&mark(id)).await?.is_none() {
+            store.add("balance", amount).await?;
+            store.put(&mark(id), "").await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,117 @@
+//! The registry: what there is, by name. The command line, the docs and the tests all read it.
+//!
+//! A strategy is one file and one line here. What a twin must be convicted of does not stand here: that is
+//! [`expected`](crate::expected), so that nobody corrects a charge to fit a finding.
+
+use async_trait::async_trait;
+use redeliver_harness::{Contract, Error, KeyValue};
+use rusqlite::Connection;
+
+use crate::{natural, record_and_check, unique_constraint};
+
+/// Everything there is, each strategy before its twins.
+static ENTRIES: &[&Entry] = &[
+    &natural::ENTRY,
+    &natural::stale_overwrite::ENTRY,
+    &unique_constraint::ENTRY,
+    &unique_constraint::dedup_table_without_unique::ENTRY,
+    &record_and_check::ENTRY,
+    &record_and_check::toctou_check_insert::ENTRY,
+    &record_and_check::apply_before_mark::ENTRY,
+    &record_and_check::mark_before_apply::ENTRY,
+    &record_and_check::ambiguous_commit_rerun::ENTRY,
+];
+
+/// What a message does to a database: plain `rusqlite`, nothing of ours in it.
+pub type Consume = fn(&mut Connection, &str, i64) -> rusqlite::Result<()>;
+
+/// A strategy or a twin, and what it takes to check it.
+pub struct Entry {
+    /// What it is called on the command line and in `expected.tsv`.
+    pub name: &'static str,
+    /// What it does, in a line.
+    pub summary: &'static str,
+    /// The strategy that it looks like and is not; `None` for one that is correct.
+    pub twin_of: Option<&'static str>,
+    /// What it promises.
+    pub contract: fn() -> Contract,
+    /// The tables that it works on, with what stands in them before the first message.
+    pub schema: &'static str,
+    /// What an outsider sees of the tables in the end: one query each.
+    pub observed: &'static [&'static str],
+    /// What an outsider sees of a key-value store in the end: keys that begin so.
+    pub keys: &'static [&'static str],
+    /// What it does with a message.
+    pub strategy: &'static dyn Strategy,
+}
+
+/// What a strategy does with a message, on each store.
+#[async_trait(?Send)]
+pub trait Strategy: Send + Sync {
+    /// On `SQLite`, synchronously.
+    fn sqlite(&self) -> Consume;
+
+    /// On the key-value store.
+    ///
+    /// # Errors
+    /// Whatever the store says; the message is delivered again then.
+    async fn key_value(&self, store: &KeyValue, id: &str, amount: i64) -> Result<(), Error>;
+}
+
+/// A name that no strategy has.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no strategy is called `{name}`; there are: {}", names().collect::<Vec<_>>().join(", "))]
+pub struct UnknownStrategy {
+    /// The name that was asked for.
+    pub name: String,
+}
+
+/// Everything there is, each strategy before its twins.
+pub fn all() -> &'static [&'static Entry] {
+    ENTRIES
+}
+
+/// The names of all, in the same order.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    all().iter().map(|entry| entry.name)
+}
+
+/// The one of this name.
+///
+/// # Errors
+/// [`UnknownStrategy`] if there is none.
+pub fn named(name: &str) -> Result<&'static Entry, UnknownStrategy> {
+    let found = all().iter().find(|entry| entry.name == name);
+    found.copied().ok_or_else(|| UnknownStrategy { name: name.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_told_apart() {
+        let mut names: Vec<_> = names().collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), all().len());
+    }
+
+    #[test]
+    fn a_twin_follows_the_correct_strategy_that_it_is_a_twin_of() {
+        let mut last_correct = None;
+        for entry in all() {
+            match entry.twin_of {
+                None => last_correct = Some(entry.name),
+                twin_of => assert_eq!(twin_of, last_correct, "{}", entry.name),
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_those_that_there_are() {
+        let Err(unknown) = named("record-and-chek") else { panic!("there is none of this name") };
+        let said = unknown.to_string();
+        assert!(said.contains("`record-and-chek`") && said.contains("record-and-check, toctou-check-insert"), "{said}");
+    }
+}
