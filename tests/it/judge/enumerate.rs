@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, fmt};
 use super::{
     program::Program,
     schedule::Move,
-    simulate::{Delivery, Hold, Injected, Place, Seen, System, TaskId},
+    simulate::{Delivery, Injected, Place, Seen, System, TaskId},
 };
 
 /// One fault, written as histories write it.
@@ -130,7 +130,7 @@ impl<'a> Enumerator<'a> {
         if task.faults_past < PAUSE {
             self.with(system, faults, format!("pause {point}"), |system| {
                 system.tasks[at].faults_past = PAUSE;
-                system.tasks[at].hold = Some(Hold { since: system.step, meets: None });
+                system.pause(at);
                 system.idle |= system.next_move() == Some(Move::Resume(at));
             });
         }

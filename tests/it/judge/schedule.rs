@@ -65,21 +65,21 @@ impl System<'_> {
         self.deferred.iter().any(|(put_off, past)| *put_off == delivery && waits(*past))
     }
 
-    /// Who stands for another delivery that was paused in its turn was itself paused longer ago, and goes first.
     fn paused_longest(&self) -> Option<TaskId> {
         let standing = self.tasks.iter().enumerate().filter_map(|(at, task)| Some((task.hold?.since, at)));
         standing.min().map(|(_, at)| at)
     }
 
+    /// The horizon is one for deliveries: a wait for a lock ends, whenever that is.
     fn deadline(&self) -> Option<Move> {
-        let due = self.copies.iter().filter_map(|copy| copy.due).filter(|due| *due > self.now).min();
+        let horizon = self.last_fault + HORIZON;
+        let due =
+            self.copies.iter().filter_map(|copy| copy.due).filter(|due| (self.now + 1..=horizon).contains(due)).min();
         let parked = self.tasks.iter().enumerate().filter(|(_, task)| task.parked);
         let patience = parked.filter_map(|(at, task)| Some((task.patience?, at))).min();
-        let (to, next) = match (due, patience) {
-            (due, Some((until, at))) if due.is_none_or(|due| until <= due) => (until, Move::GiveUp(at, until)),
-            (Some(due), _) => (due, Move::Clock(due)),
-            (None, _) => return None,
-        };
-        (to <= self.last_fault + HORIZON).then_some(next)
+        match (due, patience) {
+            (due, Some((until, at))) if due.is_none_or(|due| until <= due) => Some(Move::GiveUp(at, until)),
+            (due, _) => due.map(Move::Clock),
+        }
     }
 }

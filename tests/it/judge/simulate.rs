@@ -246,6 +246,13 @@ impl<'a> System<'a> {
         self.release_holds(at);
     }
 
+    /// It stops until nothing else can run. Whoever stands for it can: were it not so, a pause of the newer of two
+    /// deliveries would let nobody run.
+    pub fn pause(&mut self, at: TaskId) {
+        self.tasks[at].hold = Some(Hold { since: self.step, meets: None });
+        self.release_holds(at);
+    }
+
     /// The operation acts and the delivery goes on.
     pub fn act(&mut self, at: TaskId, injected: Option<Injected>) {
         let Place::Operation(instruction) = self.tasks[at].place else { unreachable!("there is no operation") };
