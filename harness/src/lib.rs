@@ -20,8 +20,6 @@ mod subject;
 mod verdict;
 mod world;
 
-#[doc(hidden)]
-pub use check::Survey;
 pub use contract::Contract;
 pub use delivery::{DeliveryModel, UnknownModel};
 pub use error::Error;
@@ -37,3 +35,9 @@ pub use store::sqlite;
 pub use store::sqlite::Sqlite;
 pub use store::{KeyValue, KeyValueTransaction, Observation, Process, Store};
 pub use verdict::{Counterexample, Inconclusive, Searched, Verdict};
+
+/// A public dependency: its strategies generate messages.
+pub use proptest;
+/// A public dependency: the connections that are stepped are its.
+#[cfg(feature = "sqlite")]
+pub use rusqlite;

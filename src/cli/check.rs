@@ -33,6 +33,6 @@ impl Check {
             faults: self.faults.into(),
             ..Options::default()
         };
-        words::answer(self.strategy, options.store, redeliver_strategies::check(self.strategy, &options))
+        words::answer(self.strategy, &redeliver_strategies::check(self.strategy, &options))
     }
 }

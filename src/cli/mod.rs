@@ -92,10 +92,11 @@ pub fn run() -> Exit {
 /// Writes to standard output. Whoever reads it may have read enough: what the program came to stands in its exit code too.
 fn print(text: &str) {
     let mut out = io::stdout().lock();
-    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        if error.kind() != io::ErrorKind::BrokenPipe {
-            remark(&format!("error: standard output: {error}"));
-        }
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+    {
+        remark(&format!("error: standard output: {error}"));
     }
 }
 

@@ -46,7 +46,7 @@ impl Replay {
         }
         let options = Options { store: self.on.store, ..Options::default() };
         let verdict = redeliver_strategies::replay(self.strategy, &history, &options);
-        Ok(words::answer(self.strategy, options.store, verdict))
+        Ok(words::answer(self.strategy, &verdict))
     }
 
     /// Where the history comes from, and what stands there.

@@ -3,6 +3,8 @@
 //! A correct strategy must hold on every store; a twin must be violated on the store, and under the delivery model, that
 //! `expected.tsv` names, by an anomaly and within the faults that it names.
 
+use std::{num::NonZero, sync::Mutex, thread};
+
 use redeliver_harness::Verdict;
 use redeliver_strategies::{
     Entry, Options, StoreKind,
@@ -24,8 +26,7 @@ pub(super) fn table() -> Answer {
     let mut table = words::columns(&["strategy", "store", "verdict", "searched", "expected", ""]);
     let mut exit = Exit::Holds;
     let rows: Vec<Row> = registry::all().iter().flat_map(|entry| rows(entry)).collect();
-    for row in &rows {
-        let verdict = redeliver_strategies::check(row.entry, &row.options);
+    for (row, verdict) in rows.iter().zip(verdicts(&rows)) {
         let as_expected = row.is_as_expected(&verdict);
         if !as_expected {
             exit = worse(exit, &verdict);
@@ -59,6 +60,26 @@ fn rows(entry: &'static Entry) -> Vec<Row> {
         ..usual
     };
     vec![Row { entry, options, charge: Some(charge) }]
+}
+
+/// Checks all rows, as many at once as the machine has room for. Each check is a world of its own: what one comes to does not
+/// depend on the others.
+fn verdicts(rows: &[Row]) -> Vec<Verdict> {
+    let next = Mutex::new(rows.iter().enumerate());
+    let done = Mutex::new(Vec::with_capacity(rows.len()));
+    let work = || {
+        loop {
+            let taken = next.lock().expect("nobody panics with it").next();
+            let Some((at, row)) = taken else { return };
+            let verdict = redeliver_strategies::check(row.entry, &row.options);
+            done.lock().expect("nobody panics with it").push((at, verdict));
+        }
+    };
+    let workers = thread::available_parallelism().map_or(1, NonZero::get).min(rows.len());
+    thread::scope(|scope| (0..workers).for_each(|_| drop(scope.spawn(work))));
+    let mut done = done.into_inner().expect("nobody panics with it");
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, verdict)| verdict).collect()
 }
 
 impl Row {

@@ -1,42 +1,21 @@
 //! The words that the commands share: verdicts, charges, columns.
 //!
-//! A counterexample's own report is the harness's.
+//! A verdict's own screen is the harness's.
 
 use comfy_table::{Cell, ContentArrangement, Table, presets};
 use redeliver_harness::{Searched, Verdict};
-use redeliver_strategies::{Entry, StoreKind, expected::Expected};
+use redeliver_strategies::{Entry, expected::Expected};
 
 use super::{Answer, Exit};
 
-/// What a check or a replay came to, on a screen of its own.
-pub(super) fn answer(entry: &Entry, store: StoreKind, verdict: Verdict) -> Answer {
-    let title = format!("{} on {}", entry.name, store.name());
-    match verdict {
-        Verdict::Holds(searched) => {
-            Answer { text: format!("{title}: holds\n\n{}", worth(&searched)), exit: Exit::Holds }
-        }
-        Verdict::Violated(counterexample) => Answer { text: counterexample.to_string(), exit: Exit::Violated },
-        Verdict::Inconclusive(why) => {
-            let text = format!("{title}: inconclusive\n\n  reason    {}\n{}", why.reason, worth(&why.searched));
-            Answer { text, exit: Exit::Inconclusive }
-        }
-    }
-}
-
-/// What a search was worth, line by line.
-fn worth(searched: &Searched) -> String {
-    let mut text = format!("  searched  {}\n", extent_of(searched));
-    if !searched.workloads.is_empty() {
-        text += &format!("  messages  {}\n", searched.workloads.join("; "));
-    }
-    let acted: Vec<String> = searched.acted.iter().map(|(word, times)| format!("{word} {}", grouped(*times))).collect();
-    if !acted.is_empty() {
-        text += &format!("  acted     {}\n", acted.join(", "));
-    }
-    for unseen in &searched.unseen {
-        text += &format!("  unseen    {unseen}\n");
-    }
-    text
+/// What a check or a replay came to: the harness's own report.
+pub(super) fn answer(entry: &Entry, verdict: &Verdict) -> Answer {
+    let exit = match verdict {
+        Verdict::Holds(_) => Exit::Holds,
+        Verdict::Violated(_) => Exit::Violated,
+        Verdict::Inconclusive(_) => Exit::Inconclusive,
+    };
+    Answer { text: verdict.report(entry.name), exit }
 }
 
 /// A verdict in a word or two.
@@ -44,7 +23,7 @@ pub(super) fn verdict(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Holds(_) => "holds".to_owned(),
         Verdict::Violated(counterexample) => {
-            format!("{}, {}", counterexample.anomaly(), counted(counterexample.history().faults.len(), "fault"))
+            format!("{}, {}", counterexample.anomaly(), counted(counterexample.history().faults.len() as u64, "fault"))
         }
         Verdict::Inconclusive(why) => format!("inconclusive: {}", why.reason),
     }
@@ -55,25 +34,19 @@ pub(super) fn extent(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Holds(searched) => extent_of(searched),
         Verdict::Violated(counterexample) => {
-            let total: u64 = counterexample.searched().histories.iter().sum();
-            format!("{} to find it", counted(usize::try_from(total).unwrap_or(usize::MAX), "history"))
+            format!("{} to find it", counted(counterexample.searched().total(), "history"))
         }
         Verdict::Inconclusive(why) => extent_of(&why.searched),
     }
 }
 
 fn extent_of(searched: &Searched) -> String {
-    let total: u64 = searched.histories.iter().sum();
-    match (total, searched.histories.len()) {
-        (0, _) => "nothing".to_owned(),
-        (1, 1) if searched.workloads.is_empty() => "this history".to_owned(),
-        _ => format!("every history with up to {} ({})", counted(searched.faults, "fault"), grouped(total)),
-    }
+    format!("up to {}: {}", counted(searched.faults as u64, "fault"), counted(searched.total(), "history"))
 }
 
 /// What a twin must be convicted of.
 pub(super) fn charge(charge: &Expected) -> String {
-    format!("{}, {} or fewer", charge.anomalies.join(" or "), counted(charge.faults, "fault"))
+    format!("{}, {} or fewer", charge.anomalies.join(" or "), counted(charge.faults as u64, "fault"))
 }
 
 /// A name, set in behind the one that it is a twin of.
@@ -98,13 +71,13 @@ pub(super) fn rows(table: &Table) -> String {
     table.trim_fmt() + "\n"
 }
 
-fn counted(count: usize, one: &str) -> String {
+fn counted(count: u64, one: &str) -> String {
     let many = match one.strip_suffix('y') {
         _ if count == 1 => one.to_owned(),
         Some(stem) => format!("{stem}ies"),
         None => format!("{one}s"),
     };
-    format!("{} {many}", grouped(count as u64))
+    format!("{} {many}", grouped(count))
 }
 
 /// A number with a comma between thousands.
@@ -112,7 +85,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);

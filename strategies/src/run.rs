@@ -1,7 +1,7 @@
 //! Puts a strategy into a harness: which store, how much, and whether to search or to replay.
 
 use redeliver_harness::{
-    Delivery, DeliveryModel, Harness, History, KeyValue, Store, Verdict,
+    Anomaly, Delivery, DeliveryModel, Error, Harness, History, IntoOutcome, KeyValue, Store, Verdict,
     sqlite::{Database, Sqlite},
 };
 
@@ -59,51 +59,113 @@ impl StoreKind {
     }
 }
 
-/// Searches the histories of a strategy, by fault count.
+/// Searches the histories of a strategy, by fault count, for the first that breaks it.
 pub fn check(entry: &'static Entry, options: &Options) -> Verdict {
-    run(entry, options, None)
+    run(entry, options, Check)
 }
 
 /// Replays one history of a strategy. Of the options, only the store says anything: the rest stands in the history.
 pub fn replay(entry: &'static Entry, history: &History, options: &Options) -> Verdict {
-    run(entry, options, Some(history))
+    run(entry, options, Replay(history))
 }
 
-fn run(entry: &'static Entry, options: &Options, history: Option<&History>) -> Verdict {
+/// Every history that breaks a strategy, in the order in which the search meets them, and how.
+///
+/// # Errors
+/// What a store met.
+pub fn survey(entry: &'static Entry, options: &Options) -> Result<Vec<(History, Anomaly)>, Error> {
+    run(entry, options, Survey)
+}
+
+/// What is done with a harness, whatever it stands on.
+trait Job {
+    type Came;
+
+    fn on<S: Store, O: IntoOutcome>(
+        self,
+        harness: Harness<S>,
+        handler: impl AsyncFn(&S::Handle, &Delivery<i64>) -> O + Send + Sync + 'static,
+    ) -> Self::Came;
+}
+
+fn run<J: Job>(entry: &'static Entry, options: &Options, job: J) -> J::Came {
     match options.store {
         StoreKind::Sqlite => {
             let consume = entry.strategy.sqlite();
-            let handler = async move |db: &Sqlite, delivery: &Delivery<i64>| {
+            job.on(harness(database(entry), entry, options), async move |db: &Sqlite, delivery: &Delivery<i64>| {
                 let (id, amount) = (delivery.id().to_owned(), *delivery.payload());
                 db.call(move |connection| consume(connection, &id, amount)).await
-            };
-            let harness = harness(database(entry), entry, options);
-            match history {
-                None => harness.verdict(AMOUNTS, handler),
-                Some(history) => harness.replay(history, AMOUNTS, handler),
-            }
+            })
         }
-        StoreKind::KeyValue => {
-            let handler = async move |store: &KeyValue, delivery: &Delivery<i64>| {
+        StoreKind::KeyValue => job.on(
+            harness(key_value(entry), entry, options),
+            async move |store: &KeyValue, delivery: &Delivery<i64>| {
                 entry.strategy.key_value(store, delivery.id(), *delivery.payload()).await
-            };
-            let harness = harness(key_value(entry), entry, options);
-            match history {
-                None => harness.verdict(AMOUNTS, handler),
-                Some(history) => harness.replay(history, AMOUNTS, handler),
-            }
-        }
+            },
+        ),
+    }
+}
+
+struct Check;
+
+impl Job for Check {
+    type Came = Verdict;
+
+    fn on<S: Store, O: IntoOutcome>(
+        self,
+        harness: Harness<S>,
+        handler: impl AsyncFn(&S::Handle, &Delivery<i64>) -> O + Send + Sync + 'static,
+    ) -> Verdict {
+        harness.verdict(AMOUNTS, handler)
+    }
+}
+
+struct Replay<'a>(&'a History);
+
+impl Job for Replay<'_> {
+    type Came = Verdict;
+
+    fn on<S: Store, O: IntoOutcome>(
+        self,
+        harness: Harness<S>,
+        handler: impl AsyncFn(&S::Handle, &Delivery<i64>) -> O + Send + Sync + 'static,
+    ) -> Verdict {
+        harness.replay(self.0, AMOUNTS, handler)
+    }
+}
+
+struct Survey;
+
+impl Job for Survey {
+    type Came = Result<Vec<(History, Anomaly)>, Error>;
+
+    fn on<S: Store, O: IntoOutcome>(
+        self,
+        harness: Harness<S>,
+        handler: impl AsyncFn(&S::Handle, &Delivery<i64>) -> O + Send + Sync + 'static,
+    ) -> Self::Came {
+        Ok(harness.survey(AMOUNTS, handler)?.failing)
     }
 }
 
 fn harness<S: Store>(store: S, entry: &Entry, options: &Options) -> Harness<S> {
     Harness::new(store)
         .named(entry.name)
+        .replayed_by(&replay_command(entry, options.store))
         .model(options.model)
         .contract((entry.contract)())
         .messages(options.messages)
         .processes(options.processes)
         .faults(options.faults)
+}
+
+/// How the program `redeliver` replays a line of this strategy.
+fn replay_command(entry: &Entry, store: StoreKind) -> String {
+    let on = match store {
+        StoreKind::Sqlite => String::new(),
+        other => format!(" --store {}", other.name()),
+    };
+    format!("redeliver replay '{{line}}' --strategy {}{on}", entry.name)
 }
 
 fn database(entry: &Entry) -> Database {

@@ -57,6 +57,8 @@ impl Run<'_> {
     fn supply(&mut self, delivery: DeliveryName, copy: CopyId) -> Supplied {
         if let Some(turn) = self.plan.turns.map(|turns| turns[copy.0]) {
             self.desk.clock().set(turn.at);
+            // The horizon counts from here: what waits for a lock gives up in time, however late the turn is.
+            self.last_fault = turn.at;
             return Supplied { began: turn.at, seed: turn.seed, ..Supplied::default() };
         }
         let seed = (delivery.message as u64) << 32 | u64::from(delivery.number);

@@ -149,7 +149,9 @@ impl Run<'_> {
             return Ok(());
         }
         self.acted.remove(place);
-        self.last_fault = last_fault;
+        if self.acted.len() == place {
+            self.last_fault = last_fault;
+        }
         match acted {
             Some(_) => self.refuse(index, "the operation that stands there cannot suffer it"),
             // It found a lock taken, or was not polled: the fault waits with it.

@@ -271,8 +271,9 @@ impl Desk {
         })
     }
 
-    /// Hashes who waits, and for what.
+    /// Hashes who waits, for what, and whether they are about to try again.
     pub(super) fn remember(&self, state: &mut impl Hasher) {
+        self.released.get().hash(state);
         for entry in self.tickets.borrow().iter() {
             (entry.task, entry.number, entry.waits, entry.patience_ends).hash(state);
         }

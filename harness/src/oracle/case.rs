@@ -76,6 +76,11 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// So many may be looked at again: for another question.
+    pub(super) fn begin_anew(&mut self) {
+        self.left = MOST_RUNS;
+    }
+
     /// Whether so many reference runs were looked at that no more are.
     pub(super) fn is_over(&self) -> bool {
         self.left == 0

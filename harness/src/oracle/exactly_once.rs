@@ -50,7 +50,6 @@ impl Oracle {
             let why = format!("more than {MOST_UNORDERED} messages are unordered: there are too many right orders");
             return Ok(Judgement::Inconclusive(why));
         }
-        let real_time = Order::of_real_time(&replay.fates);
         if self.finds_it_right(subject, &mut case)? {
             return Ok(Judgement::Agrees);
         }
@@ -61,10 +60,13 @@ impl Oracle {
             return Ok(Judgement::Violated);
         }
         // That messages disturb each other is allowed; that one overtook another within its key is not.
-        let mut without_contract = Case::new(history, replay, real_time);
-        let only_contract_forbids =
-            self.contract.order_published && self.finds_it_right(subject, &mut without_contract)?;
-        Ok(if only_contract_forbids { Judgement::Violated } else { Judgement::Agrees })
+        let mut without_contract = Case::new(history, replay, Order::of_real_time(&replay.fates));
+        let forbidden = self.contract.order_published && self.finds_it_right(subject, &mut without_contract)?;
+        Ok(match (forbidden, without_contract.unclear) {
+            (true, _) => Judgement::Violated,
+            (false, Some(why)) => Judgement::Inconclusive(why),
+            (false, None) => Judgement::Agrees,
+        })
     }
 
     /// What a replay asks of reference runs.
@@ -107,17 +109,12 @@ impl Oracle {
         if self.contract.order_published && !turns.is_sorted_by_key(|turn| turn.message) {
             return Ok(false);
         }
-        let run = match self.references.known(history, &self.likeliest) {
-            Some(_) => self.references.known(history, &self.likeliest),
-            None => Some(self.references.run(subject, history, &self.likeliest)?),
-        };
-        let everyone = turns_of(&self.likeliest.turns);
-        Ok(run.is_some_and(|run| {
-            run.endless.is_none()
-                && everyone.without(run.done).is_empty()
-                && run.used.within(used)
-                && run.observation == replay.observation
-        }))
+        let run = self.references.run(subject, history, &self.likeliest)?;
+        let everyone: Places = self.likeliest.turns.iter().map(|turn| turn.message).collect();
+        Ok(run.endless.is_none()
+            && everyone.without(run.done).is_empty()
+            && run.used.within(used)
+            && run.observation == replay.observation)
     }
 
     /// Whether some reference run leaves what is seen.
@@ -136,8 +133,4 @@ impl Oracle {
         }
         Ok(false)
     }
-}
-
-fn turns_of(turns: &[Turn]) -> Places {
-    turns.iter().map(|turn| turn.message).collect()
 }

@@ -14,10 +14,10 @@ mod progress;
 mod reference;
 mod renaming;
 mod seen;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
-
-pub(crate) use seen::Visibility;
 
 use crate::{Contract, Observation, subject::Reference};
 

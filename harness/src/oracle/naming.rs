@@ -69,6 +69,7 @@ impl Oracle {
         if stuck.is_some() && self.finds_it_right(subject, &mut case)? {
             return Ok(Explanation { anomaly: Anomaly::Stuck, message: stuck, ..explanation });
         }
+        case.begin_anew();
         let untouched = self.references.run(subject, history, &Reference::default())?.observation.clone();
         let evidence = Evidence::of(replay, &untouched);
         let named = self.name(subject, &mut case, &evidence, &explanation.expected)?;

@@ -32,7 +32,9 @@ pub(super) struct References {
 struct Known {
     model: DeliveryModel,
     messages: Vec<Published>,
-    runs: BTreeMap<Reference, Run>,
+    runs: Vec<Run>,
+    /// Where each of them is.
+    places: BTreeMap<Reference, usize>,
 }
 
 /// What one reference run left.
@@ -63,18 +65,14 @@ impl References {
         reference: &Reference,
     ) -> Result<&Run, Error> {
         self.find_workload(history);
-        // Looked up twice where it is known: a borrow that is returned from one branch lasts through the other.
-        if !self.known[self.last].runs.contains_key(reference) {
-            let replay = subject.run(Job::Reference(history, reference), Detail::Facts)?;
-            self.keep(history, reference.clone(), Run::of(replay));
-        }
-        Ok(&self.known[self.last].runs[reference])
-    }
-
-    /// What this reference run leaves, if it was made before.
-    pub(super) fn known(&mut self, history: &History, reference: &Reference) -> Option<&Run> {
-        self.find_workload(history);
-        self.known[self.last].runs.get(reference)
+        let at = match self.known[self.last].places.get(reference) {
+            Some(at) => *at,
+            None => {
+                let replay = subject.run(Job::Reference(history, reference), Detail::Facts)?;
+                self.keep(history, reference.clone(), Run::of(replay))
+            }
+        };
+        Ok(&self.known[self.last].runs[at])
     }
 
     fn find_workload(&mut self, history: &History) {
@@ -87,18 +85,21 @@ impl References {
                 self.forget();
             }
             let messages = history.messages.clone();
-            self.known.push(Known { model: history.model, messages, runs: BTreeMap::new() });
+            self.known.push(Known { model: history.model, messages, runs: Vec::new(), places: BTreeMap::new() });
             self.known.len() - 1
         });
     }
 
-    fn keep(&mut self, history: &History, reference: Reference, run: Run) {
+    fn keep(&mut self, history: &History, reference: Reference, run: Run) -> usize {
         if self.kept >= MOST_RUNS_KEPT {
             self.forget();
             self.find_workload(history);
         }
         self.kept += 1;
-        self.known[self.last].runs.insert(reference, run);
+        let known = &mut self.known[self.last];
+        known.runs.push(run);
+        known.places.insert(reference, known.runs.len() - 1);
+        known.runs.len() - 1
     }
 
     fn forget(&mut self) {

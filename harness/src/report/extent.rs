@@ -4,11 +4,15 @@ use crate::Searched;
 
 use super::text::{counted, thousands};
 
-/// Up to the counterexample: `7 histories: every one with no fault, then with 1`. `None` where nothing was searched.
+/// Up to the counterexample: `7 histories: every one with no fault, then with 1`. `None` where nobody searched.
 pub(super) fn until_found(searched: &Searched, found_with: usize) -> Option<String> {
-    let total: u64 = searched.histories.iter().sum();
+    if searched.alone {
+        return Some(ALONE.to_owned());
+    }
+    let total = searched.total();
     if total == 0 {
-        return None;
+        let before = counted(searched.before, "counterexample", "counterexamples");
+        return (searched.before > 0).then(|| format!("{before} of earlier runs, of which this one fails again"));
     }
     let histories = counted(total, "history", "histories");
     if found_with == 0 {
@@ -22,8 +26,14 @@ pub(super) fn until_found(searched: &Searched, found_with: usize) -> Option<Stri
     Some(format!("{histories}: every one {}{then}", up_to(searched.faults)))
 }
 
+/// Where somebody gave the history.
+pub(super) const ALONE: &str = "nothing: this one history was given";
+
 /// As a whole: `every history with up to 2 faults (1,204)`, with what came after.
 pub(super) fn as_a_whole(searched: &Searched) -> String {
+    if searched.alone {
+        return ALONE.to_owned();
+    }
     let complete: u64 = searched.histories.iter().take(searched.faults + 1).sum();
     let beyond: u64 = searched.histories.iter().skip(searched.faults + 1).sum();
     let whole = format!("every history {} ({})", up_to(searched.faults), thousands(complete));

@@ -1,8 +1,8 @@
 //! Reports: pure functions from what is known to what a person reads.
 //!
-//! [`Screen`] is the counterexample on one screen, the same in a panic message and on the command line; [`trace`] is a
-//! whole replay in words; [`passed`] and [`inconclusive`] say how far a search went. Everything here is made from values
-//! that were recorded; nothing is replayed, judged or written anywhere.
+//! [`Screen`] is the counterexample on one screen, the same in a panic message and on the command line; [`passed`] and
+//! [`inconclusive`] say how far a search went. Everything here is made from values that were recorded; nothing is replayed,
+//! judged or written anywhere.
 
 mod extent;
 mod faults;
@@ -20,4 +20,3 @@ mod tests;
 
 pub(crate) use passed::{Usual, inconclusive, passed};
 pub(crate) use screen::Screen;
-pub(crate) use steps::trace;

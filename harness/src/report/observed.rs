@@ -47,7 +47,8 @@ pub(super) fn sides(sides: &[Side<'_>]) -> String {
         }
         let blank = " ".repeat(LABEL);
         // What takes several lines has its note above them.
-        for line in Some(&side.note).filter(|note| !note.is_empty()).into_iter().chain(lines) {
+        let note = shorten(&side.note, WIDTH - LABEL);
+        for line in Some(&note).filter(|note| !note.is_empty()).into_iter().chain(lines) {
             set.push_str(format!("{first}{line}").trim_end());
             set.push('\n');
             first = &blank;
@@ -103,14 +104,13 @@ fn part((name, seen): &(String, Seen), against: &[&Seen], alone: bool) -> Vec<St
     let (shown, more) = telling_rows(rows, against);
     let more = (more > 0).then(|| format!("and {} more", thousands(more as u64)));
     let is_pairs = rows.columns.len() == 2 && rows.columns[0] == "key" && rows.columns[1] == "value";
-    let prefix = if alone && !is_pairs { String::new() } else { format!("{name}: ") };
+    let prefix = if alone { String::new() } else { format!("{name}: ") };
     let columns: Vec<String> = rows.columns.iter().map(|column| cell(column)).collect();
     let inline = |texts: Vec<String>| texts.into_iter().chain(more.clone()).collect::<Vec<_>>().join(", ");
     match &shown[..] {
         [] if more.is_none() => vec![format!("{prefix}{}", no_rows(&columns, is_pairs))],
         _ if is_pairs => {
-            let pairs = inline(shown.iter().map(|row| row.join(" ")).collect());
-            vec![if alone { pairs } else { format!("{prefix}{pairs}") }]
+            vec![format!("{prefix}{}", inline(shown.iter().map(|row| row.join(" ")).collect()))]
         }
         _ if columns.len() == 1 => {
             vec![format!("{prefix}{} {}", columns[0], inline(shown.iter().map(|row| row.join(" ")).collect()))]

@@ -6,6 +6,7 @@ use crate::{Searched, verdict::Inconclusive};
 
 use super::{
     extent,
+    screen::unused,
     text::{counted, escape, labelled, list},
 };
 
@@ -26,8 +27,11 @@ pub(crate) enum Usual {
 
 /// A check that holds, and what that is worth.
 pub(crate) fn passed(test: &str, searched: &Searched) -> String {
-    let title = format!("{}: holds in {} searched", escape(test), counted(total(searched), "history", "histories"));
-    format!("{title}\n\n{}", worth(searched))
+    let what = match searched.alone {
+        true => "the history passes".to_owned(),
+        false => format!("holds in {} searched", counted(searched.total(), "history", "histories")),
+    };
+    format!("{}: {what}\n\n{}", escape(test), worth(searched))
 }
 
 /// A check of which nothing can be said, and why.
@@ -37,7 +41,7 @@ pub(crate) fn inconclusive(test: &str, inconclusive: &Inconclusive) -> String {
     if let Some(causes) = inconclusive.usual.causes() {
         text.push_str(&labelled("usually", causes));
     }
-    if total(&inconclusive.searched) > 0 {
+    if inconclusive.searched.total() > 0 {
         text.push_str(&labelled("searched", &extent::as_a_whole(&inconclusive.searched)));
     }
     text
@@ -71,6 +75,13 @@ fn worth(searched: &Searched) -> String {
         whole = format!("{whole}: {}", escape(&searched.workloads.join(", ")));
     }
     let mut text = labelled("searched", &whole);
+    if searched.before > 0 {
+        let before = counted(searched.before, "counterexample", "counterexamples");
+        text.push_str(&labelled("before", &format!("{before} of earlier runs: none fails any more")));
+    }
+    for (fault, why) in &searched.unused {
+        text.push_str(&unused(fault, why));
+    }
     let times = |count: u64| if count == 1 { "once".to_owned() } else { counted(count, "time", "times") };
     let acted: Vec<String> = searched
         .acted
@@ -90,8 +101,4 @@ fn worth(searched: &Searched) -> String {
         text.push_str(&labelled("unseen", &format!("the loss of {unseen} would leave the same, and was not judged")));
     }
     text
-}
-
-fn total(searched: &Searched) -> u64 {
-    searched.histories.iter().sum()
 }

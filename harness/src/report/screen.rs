@@ -140,9 +140,9 @@ impl Screen<'_> {
         if let Some(needed) = self.needed() {
             rest.push_str(&labelled("needed", &needed));
         }
-        for unused in &self.replay.unused {
-            if let Some(fault) = self.history.faults.get(unused.fault) {
-                rest.push_str(&labelled("unused", &format!("{fault}: {}", unused.why)));
+        for idle in &self.replay.unused {
+            if let Some(fault) = self.history.faults.get(idle.fault) {
+                rest.push_str(&unused(fault, idle.why));
             }
         }
         if let Some(searched) = extent::until_found(self.searched, self.history.faults.len()) {
@@ -164,4 +164,9 @@ impl Screen<'_> {
         };
         Some(format!("{names}; {without}"))
     }
+}
+
+/// A fault that did not act: whoever wrote it meant it to.
+pub(super) fn unused(fault: &Fault, why: &str) -> String {
+    labelled("unused", &format!("{fault}: {why}"))
 }

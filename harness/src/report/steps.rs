@@ -18,7 +18,8 @@ use super::{
 };
 
 /// A whole replay in words, a line for each step and nothing left out.
-pub(crate) fn trace(history: &History, replay: &Replay) -> String {
+#[cfg(test)]
+pub(super) fn trace(history: &History, replay: &Replay) -> String {
     layout::whole(&lines(history, replay, replay.events.len()))
 }
 

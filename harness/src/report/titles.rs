@@ -8,17 +8,20 @@ use crate::{
     oracle::{AsIf, Explanation},
 };
 
-use super::text::{message, messages};
+use super::text::{list, message, messages};
 
 /// What happened to which message: `m0 took effect twice`.
 pub(super) fn title(explanation: &Explanation, replay: &Replay) -> String {
     let it = explanation.message.map_or_else(|| "a message".to_owned(), message);
     match explanation.anomaly {
-        Anomaly::Overwrote => match overwritten(explanation) {
+        Anomaly::Overwrote => match overwritten(explanation, replay) {
             Some((older, newer)) => format!("m{older} overwrote m{newer}"),
             None => format!("{it} overwrote a newer message"),
         },
-        Anomaly::Twice => format!("{it} took effect twice"),
+        Anomaly::Twice => match times(explanation) {
+            0..=2 => format!("{it} took effect twice"),
+            times => format!("{it} took effect {times} times"),
+        },
         Anomaly::Lost => format!("{it} was lost"),
         Anomaly::Partial => format!("{it} took effect in part"),
         Anomaly::Mismatch => format!("{it} was not refused, though its id had come with another payload"),
@@ -28,8 +31,9 @@ pub(super) fn title(explanation: &Explanation, replay: &Replay) -> String {
         },
         Anomaly::NotIsolated => {
             let all: Vec<usize> = (0..replay.fates.len()).collect();
-            match all.len() {
-                0 | 1 => format!("{it} goes wrong with no fault of delivery"),
+            match all[..] {
+                [] => format!("{it} goes wrong with no fault of delivery"),
+                [one] => format!("m{one} goes wrong with no fault of delivery"),
                 _ => format!("{} disturb each other with no fault of delivery", messages(&all)),
             }
         }
@@ -38,25 +42,40 @@ pub(super) fn title(explanation: &Explanation, replay: &Replay) -> String {
 }
 
 /// Which message overwrote which newer one: of the pairs that stand the other way round in the order that explains what is
-/// seen, the one that comes last there.
-pub(super) fn overwritten(explanation: &Explanation) -> Option<(usize, usize)> {
+/// seen, one that real time forbids if there is such, and the one that comes last there.
+pub(super) fn overwritten(explanation: &Explanation, replay: &Replay) -> Option<(usize, usize)> {
     let Some(AsIf::Order(seen)) = &explanation.as_if else { return None };
-    let place = |order: &[usize], of: usize| order.iter().position(|message| *message == of);
     // Where nobody said which order is right, publish order is.
     let right = |of: usize| match &explanation.expected {
-        Some((_, order)) => place(order, of),
+        Some((_, order)) => order.iter().position(|message| *message == of),
         None => Some(of),
     };
     let mut pairs = Vec::new();
     for (at, older) in seen.iter().enumerate() {
         for newer in &seen[..at] {
-            if right(*older)? < right(*newer)? {
+            if right(*older).zip(right(*newer)).is_some_and(|(older, newer)| older < newer) {
                 pairs.push((*older, *newer));
             }
         }
     }
-    let named = |pair: &&(usize, usize)| Some(pair.0) == explanation.message;
-    pairs.iter().rev().find(named).or(pairs.last()).copied()
+    let named = |pair: &(usize, usize)| Some(pair.0) == explanation.message;
+    pairs.into_iter().max_by_key(|pair| (named(pair), in_real_time(replay, pair.0, pair.1)))
+}
+
+/// Whether one message was handled before the other was first delivered.
+pub(super) fn in_real_time(replay: &Replay, one: usize, other: usize) -> bool {
+    let handled = replay.fates.get(one).and_then(|fate| fate.handled);
+    let delivered = replay.fates.get(other).and_then(|fate| fate.first_delivered);
+    handled.zip(delivered).is_some_and(|(handled, delivered)| handled <= delivered)
+}
+
+/// How often the message took effect.
+fn times(explanation: &Explanation) -> usize {
+    let more = |as_if: &AsIf| matches!(as_if, AsIf::OneMoreLike(like) if Some(*like) == explanation.message);
+    match &explanation.as_if {
+        Some(AsIf::Several(all)) => 1 + all.iter().filter(|as_if| more(as_if)).count(),
+        _ => 2,
+    }
 }
 
 /// What the expected observation is of: `m0 delivered once`.
@@ -80,17 +99,9 @@ pub(super) fn of_observed(explanation: &Explanation, published: usize) -> String
         (Some(AsIf::OneMoreLike(like)), ..) => {
             format!("as if {} and a second message like m{like} had been delivered", all.join(", "))
         }
+        (Some(AsIf::Several(all)), ..) => several(all),
         (Some(AsIf::Without(gone)), ..) => format!("as if m{gone} had never been delivered"),
         (Some(AsIf::Order(order)), ..) => format!("as if the order had been {}", in_order(order)),
-        (Some(AsIf::Several(wrongs)), ..) => {
-            let each = wrongs.iter().map(|wrong| match wrong {
-                AsIf::OneMoreLike(like) => format!("one more message like m{like} had been delivered"),
-                AsIf::Without(gone) => format!("m{gone} had not"),
-                AsIf::Order(order) => format!("the order had been {}", in_order(order)),
-                AsIf::Several(_) => "more had gone wrong".to_owned(),
-            });
-            format!("as if {}", each.collect::<Vec<_>>().join(" and "))
-        }
         (None, Anomaly::Partial, Some(half)) => {
             format!("neither as if m{half} had been handled nor as if it never came")
         }
@@ -99,6 +110,37 @@ pub(super) fn of_observed(explanation: &Explanation, published: usize) -> String
         }
         (None, ..) => String::new(),
     }
+}
+
+/// `as if a second message like m0 and 2 more like m1 had been delivered, and m2 had not`.
+fn several(all: &[AsIf]) -> String {
+    let mut more: Vec<(usize, usize)> = Vec::new();
+    let mut gone = Vec::new();
+    let mut orders = Vec::new();
+    for as_if in all {
+        match as_if {
+            AsIf::OneMoreLike(like) => match more.iter_mut().find(|(of, _)| of == like) {
+                Some((_, times)) => *times += 1,
+                None => more.push((*like, 1)),
+            },
+            AsIf::Without(message) => gone.push(*message),
+            AsIf::Order(order) => orders.push(format!("the order had been {}", in_order(order))),
+            AsIf::Several(_) => {}
+        }
+    }
+    let like = |(of, times): &(usize, usize)| match times {
+        1 => format!("a second message like m{of}"),
+        _ => format!("{times} more like m{of}"),
+    };
+    let more: Vec<String> = more.iter().map(like).collect();
+    let mut told = orders;
+    if !more.is_empty() {
+        told.push(format!("{} had been delivered too", list(&more)));
+    }
+    if !gone.is_empty() {
+        told.push(format!("{} had never been delivered", messages(&gone)));
+    }
+    if told.is_empty() { String::new() } else { format!("as if {}", list(&told)) }
 }
 
 fn in_order(order: &[usize]) -> String {

@@ -106,18 +106,32 @@ fn distance(one: Coordinate, other: Coordinate, is_known: bool) -> Option<u32> {
     (places <= if is_known { REACH } else { 0 }).then_some(deliveries * REACH + places)
 }
 
-/// Where the deliveries stood that each crash took with the one that it struck, by the point of the crash.
-pub(super) fn lost(history: &History, replay: &Replay) -> BTreeMap<Coordinate, Vec<Coordinate>> {
-    let mut all = BTreeMap::new();
-    for acted in &replay.acted {
-        if let (Fault::Crash { at }, Some(Event::Crashed { lost, .. })) =
-            (&history.faults[acted.fault], replay.events.get(acted.position))
-        {
-            let others = lost.iter().filter(|delivery| **delivery != at.delivery);
-            all.insert(*at, others.map(|delivery| stood(*delivery, &replay.events[..acted.position])).collect());
-        }
-    }
-    all
+/// For each fault that acted, in that order, other points where it may do the same, so that the faults that led to its own
+/// can be spared.
+///
+/// A crash takes every delivery of its process, and may as well stand where another of them stood. A jump of the clock
+/// matters to a later delivery of a message, and may as well stand at its first point.
+pub(super) fn elsewhere(history: &History, replay: &Replay) -> Vec<Vec<Coordinate>> {
+    let places = replay.acted.iter().map(|acted| {
+        let (before, after) = replay.events.split_at(acted.position);
+        let mut places: Vec<Coordinate> = match (&history.faults[acted.fault], after.first()) {
+            (Fault::Crash { at }, Some(Event::Crashed { lost, .. })) => {
+                let others = lost.iter().filter(|delivery| **delivery != at.delivery);
+                others.map(|delivery| stood(*delivery, before)).collect()
+            }
+            (Fault::Advance { at, .. }, _) => {
+                let began = |event: &Event| match event {
+                    Event::Delivered { delivery, .. } if delivery.number > 1 => Some(delivery.operation(1)),
+                    _ => None,
+                };
+                after.iter().filter_map(began).filter(|place| place != at).collect()
+            }
+            _ => Vec::new(),
+        };
+        places.truncate(MOST_POINTS);
+        places
+    });
+    places.collect()
 }
 
 /// The next point of a delivery after these events.

@@ -64,7 +64,7 @@ fn nondeterminism(what: &str, difference: &str) -> String {
 }
 
 /// What two replays first differ in, in words, if they do.
-pub(crate) fn differs(one: &Replay, other: &Replay) -> Option<String> {
+fn differs(one: &Replay, other: &Replay) -> Option<String> {
     let mut pairs = one.events.iter().zip(&other.events);
     if let Some((one, other)) = pairs.find(|(one, other)| one != other) {
         return Some(format!("{}, and then {}", in_words(one), in_words(other)));
@@ -95,7 +95,7 @@ fn in_words(event: &Event) -> String {
 }
 
 /// A subject whose every run is made in a fresh thread, and held against one made here.
-pub(crate) struct Elsewhere<'a> {
+struct Elsewhere<'a> {
     subject: &'a mut dyn Subject,
     /// What a run first differed in, in words.
     difference: Option<String>,

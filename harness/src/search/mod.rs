@@ -15,14 +15,15 @@ mod ladder;
 mod regressions;
 mod shrink;
 mod skip;
-//TESTS
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
 pub(crate) use by_fault_count::{Found, Search, by_fault_count};
-pub(crate) use confirm::{Elsewhere, confirm, differs};
+pub(crate) use confirm::confirm;
 pub(crate) use ladder::{LADDER, ladder};
-pub(crate) use regressions::{Again, Entry, Loaded, Regressions, replay_again};
+pub(crate) use regressions::{Again, Regressions, replay_again};
 pub(crate) use shrink::{Need, Part, Shrunk, shrink, without};
 pub(crate) use skip::Skipped;
 

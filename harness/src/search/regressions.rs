@@ -6,7 +6,6 @@
 //! cannot be written, since the counterexample matters more than its file.
 
 use std::{
-    fmt::Write as _,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -199,14 +198,9 @@ pub(crate) fn replay_again(
 fn entry_text(history: &History, comment: &str) -> String {
     let mut text = String::from("\n");
     for line in comment.lines() {
-        // Writing to a string cannot fail.
-        let _ = writeln!(text, "# {line}");
+        text += &format!("# {line}\n");
     }
-    let _ = write!(text, "{history}");
-    if !text.ends_with('\n') {
-        text.push('\n');
-    }
-    text
+    text + &history.to_string()
 }
 
 /// Distinguishes the threads of a process in names of files.
@@ -225,8 +219,7 @@ fn file_name(test: &str) -> String {
         for byte in part.bytes() {
             match byte {
                 b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' => name.push(char::from(byte)),
-                // Writing to a string cannot fail.
-                _ => drop(write!(name, "%{byte:02x}")),
+                _ => name += &format!("%{byte:02x}"),
             }
         }
     }
@@ -238,7 +231,7 @@ fn file_name(test: &str) -> String {
             .bytes()
             .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
         name.truncate(LONGEST_NAME);
-        drop(write!(name, "%-{hash:016x}"));
+        name += &format!("%-{hash:016x}");
     }
     name + ".txt"
 }

@@ -1,11 +1,9 @@
 //! Making a counterexample 1-minimal: no message, fault or process can be taken away so that it still fails in any way.
 //!
-//! First a crash is tried where it can spare the faults that led to it. Then messages go, then faults (half of them at a time, then fewer), then processes; then faults move to earlier places
+//! First crashes and jumps of the clock are tried where they may spare the faults that led to them. Then messages go, then faults (half of them at a time, then fewer), then processes; then faults move to earlier places
 //! and payloads become smaller, which is worth only so many replays; and all again until nothing goes. After something was
 //! taken away in vain, faults that miss are aimed again (`aim`). What still fails need not fail in the same way. How a
 //! history looks with something taken away is in `edit`.
-
-use std::collections::BTreeMap;
 
 use super::{
     Judge,
@@ -73,7 +71,7 @@ pub(crate) fn shrink(subject: &mut dyn Subject, judge: &mut dyn Judge, history: 
         judge,
         history: history.clone(),
         points: Points::new(),
-        lost: BTreeMap::new(),
+        elsewhere: Vec::new(),
         tried: Vec::new(),
         replays: 0,
         aimed: 0,
@@ -91,8 +89,8 @@ struct Shrinker<'a> {
     history: History,
     /// What stands where in it.
     points: Points,
-    /// Where the other deliveries stood that its crashes took, by the point of the crash.
-    lost: BTreeMap<Coordinate, Vec<Coordinate>>,
+    /// For each of its faults, where else it may do the same.
+    elsewhere: Vec<Vec<Coordinate>>,
     /// Histories that do not fail.
     tried: Vec<(History, Came)>,
     replays: u32,
@@ -103,7 +101,7 @@ impl Shrinker<'_> {
     /// Tries everything once. Whether anything went.
     fn pass(&mut self) -> Result<bool, Error> {
         let before = self.history.clone();
-        self.crashes_elsewhere()?;
+        self.faults_elsewhere()?;
         self.fewer_messages()?;
         self.fewer_faults()?;
         self.fewer_processes()?;
@@ -147,10 +145,12 @@ impl Shrinker<'_> {
     }
 
     fn fewer_processes(&mut self) -> Result<(), Error> {
-        if self.history.processes > 2 {
-            self.goes(edit::with_processes(&self.history, 1))?;
+        // Two processes are what a history has that says nothing: with one it would be longer, not shorter.
+        let fewest = History::DEFAULT_PROCESSES;
+        if self.history.processes > fewest + 1 {
+            self.goes(edit::with_processes(&self.history, fewest))?;
         }
-        while self.history.processes > 1
+        while self.history.processes > fewest
             && self.goes(edit::with_processes(&self.history, self.history.processes - 1))?
         {}
         Ok(())
@@ -166,13 +166,14 @@ impl Shrinker<'_> {
         Ok(())
     }
 
-    /// A crash takes every delivery of its process, so it may as well stand where one of the others stood: that can spare
-    /// the faults that brought them all together.
-    fn crashes_elsewhere(&mut self) -> Result<(), Error> {
+    /// A crash or a jump of the clock is tried where it may spare the faults that led to it.
+    fn faults_elsewhere(&mut self) -> Result<(), Error> {
         for at in 0..self.history.faults.len() {
-            let Some(Fault::Crash { at: point }) = self.history.faults.get(at).cloned() else { continue };
-            for place in self.lost.get(&point).cloned().unwrap_or_default() {
-                if self.goes_with_fault(at, Fault::Crash { at: place })? {
+            for place in self.elsewhere.get(at).cloned().unwrap_or_default() {
+                let moved = self.history.faults.get(at).and_then(|fault| edit::moved(fault, place));
+                if let Some(moved) = moved
+                    && self.goes_with_fault(at, moved)?
+                {
                     break;
                 }
             }
@@ -277,7 +278,7 @@ impl Shrinker<'_> {
     /// This is the smallest history from now on, without the faults that did not act, and with the others in the order in
     /// which they did; its trace stays the same.
     fn take(&mut self, history: History, replay: &Replay) {
-        self.lost = aim::lost(&history, replay);
+        self.elsewhere = aim::elsewhere(&history, replay);
         let faults = replay.acted.iter().map(|acted| history.faults[acted.fault].clone()).collect();
         self.points = aim::points(replay);
         self.history = History { faults, ..history };
@@ -308,6 +309,7 @@ pub(crate) fn without(history: &History, part: Part) -> Option<History> {
     match part {
         Part::Message(message) => edit::without_message(history, message),
         Part::Fault(fault) => Some(edit::without_faults(history, fault, 1)),
-        Part::Process => (history.processes > 1).then(|| edit::with_processes(history, history.processes - 1)),
+        Part::Process => (history.processes > History::DEFAULT_PROCESSES)
+            .then(|| edit::with_processes(history, history.processes - 1)),
     }
 }

@@ -24,6 +24,8 @@ pub(crate) enum Seen {
 pub(crate) struct Rows {
     pub(crate) columns: Vec<String>,
     pub(crate) rows: Vec<Vec<String>>,
+    /// Their order means something.
+    pub(crate) ordered: bool,
 }
 
 impl Observation {
@@ -37,7 +39,7 @@ impl Observation {
         if !ordered {
             rows.sort_unstable();
         }
-        self.parts.push((name.to_owned(), Seen::Rows(Rows { columns, rows })));
+        self.parts.push((name.to_owned(), Seen::Rows(Rows { columns, rows, ordered })));
     }
 
     /// Whether nothing was observed at all.
@@ -50,19 +52,18 @@ impl Observation {
         &self.parts
     }
 
-    /// The same with every cell and value passed through `change`, rows sorted anew where they were sorted before.
+    /// The same with every cell and value passed through `change`, rows sorted anew unless their order means something.
     pub(crate) fn map_text(&self, change: impl Fn(&str) -> String) -> Self {
         let parts = self.parts.iter().map(|(name, seen)| {
             let seen = match seen {
                 Seen::Value(value) => Seen::Value(change(value)),
-                Seen::Rows(Rows { columns, rows }) => {
-                    let was_sorted = rows.is_sorted();
+                Seen::Rows(Rows { columns, rows, ordered }) => {
                     let mut rows: Vec<Vec<String>> =
                         rows.iter().map(|row| row.iter().map(|cell| change(cell)).collect()).collect();
-                    if was_sorted {
+                    if !ordered {
                         rows.sort_unstable();
                     }
-                    Seen::Rows(Rows { columns: columns.clone(), rows })
+                    Seen::Rows(Rows { columns: columns.clone(), rows, ordered: *ordered })
                 }
             };
             (name.clone(), seen)

@@ -203,9 +203,8 @@ fn the_search_meets_the_same_histories_as_plain_enumeration() {
     agree(PROGRAMS, |histories| if histories <= MOST_FOR_TWO { 2 } else { 1 }).print();
 }
 
-/// Minutes, in a release build: for each landing that touches the machine, the oracle or the search.
 #[test]
-#[ignore = "takes minutes"]
+#[cfg(not(debug_assertions))] // Minutes in a debug build.
 fn and_so_with_many_programs_and_more_faults() {
     let faults = |histories| match histories {
         ..=22 => 3,

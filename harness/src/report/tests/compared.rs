@@ -52,7 +52,7 @@ fn keys_and_values_are_pairs_and_one_row_names_its_columns() {
         &compare(&pairs("100"), &none),
         r"
   expected  balance 100, seen:m0 1  m0 delivered once
-  observed  cache: nothing          as if m0 had never been delivered
+  observed  nothing                 as if m0 had never been delivered
 ",
     );
     let row = |amount: &str| rows("q", &["id", "amount"], &[&["m0", amount]]);

@@ -159,6 +159,16 @@ impl Made {
         })
     }
 
+    /// Written in a transaction: nobody sees it yet.
+    pub(super) fn pending(&mut self, name: &str) -> &mut Self {
+        self.last_step(|_, words| words.writes.push(name.to_owned()))
+    }
+
+    /// A transaction is committed, and what it wrote is observed.
+    pub(super) fn commits(&mut self, delivery: DeliveryName) -> &mut Self {
+        self.step(delivery, "COMMIT", "").last_step(|facts, _| facts.changes = true).seen()
+    }
+
     /// What was written last is observed.
     pub(super) fn seen(&mut self) -> &mut Self {
         self.last_step(|facts, _| facts.observed_change = true)
@@ -236,7 +246,7 @@ impl Made {
     }
 
     pub(super) fn trace(&self) -> String {
-        crate::report::trace(&self.history, &self.replay)
+        crate::report::steps::trace(&self.history, &self.replay)
     }
 
     pub(super) fn screen(&self, explanation: &Explanation) -> String {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::assert_reads;
 use crate::{
     Searched,
+    history::{DeliveryName, Fault},
     report::{Usual, inconclusive, passed, text},
     verdict::Inconclusive,
 };
@@ -55,6 +56,31 @@ credit: holds in 1,460 histories searched
 credit: holds in 1 history searched
 
   searched  every history with no fault (1)
+",
+    );
+}
+
+#[test]
+fn one_history_that_was_given_is_no_search() {
+    let crash = Fault::Crash { at: DeliveryName::new(0, 1).operation(9) };
+    let unused = vec![(crash, "nothing reached the place that it names")];
+    let given = Searched { histories: vec![0, 1], alone: true, unused, ..Searched::default() };
+    assert_reads(
+        &passed("credit", &given),
+        r"
+credit: the history passes
+
+  searched  nothing: this one history was given
+  unused    crash m0#1.9: nothing reached the place that it names
+",
+    );
+    assert_reads(
+        &passed("credit", &Searched { before: 2, histories: vec![4], ..Searched::default() }),
+        r"
+credit: holds in 4 histories searched
+
+  searched  every history with no fault (4)
+  before    2 counterexamples of earlier runs: none fails any more
 ",
     );
 }

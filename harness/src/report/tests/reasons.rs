@@ -1,10 +1,13 @@
 //! The line that says why, for what else leads to an anomaly.
 
-use super::made::{APPLY, MARK, Made, balance, name, twice, wrong};
+use super::{
+    assert_reads,
+    made::{APPLY, MARK, Made, balance, name, twice, wrong},
+};
 use crate::{
-    Anomaly,
+    Anomaly, Searched,
     history::Fault,
-    machine::trace::{End, Event, Injected, Origin},
+    machine::trace::{End, Injected, Origin},
     oracle::{AsIf, Explanation},
 };
 
@@ -18,14 +21,11 @@ fn reasons_for_taking_effect_twice() {
     let (one, two) = (name(0, 1), name(0, 2));
     let begin = || {
         let mut made = Made::new(1);
-        made.deliver(one, 0, Origin::First);
-        made.applies(one);
+        made.deliver(one, 0, Origin::First).applies(one);
         made
     };
     let finish = |mut made: Made| {
-        made.deliver(two, 0, Origin::Redelivery);
-        made.applies(two);
-        made.done(two);
+        made.deliver(two, 0, Origin::Redelivery).applies(two).done(two);
         why(&made.screen(&twice())).expect("there is a reason").to_owned()
     };
 
@@ -52,16 +52,51 @@ fn reasons_for_taking_effect_twice() {
 
     let mut made = begin();
     made.fault(Fault::Duplicate { message: 0, at: None }).done(one).deliver(two, 0, Origin::Copy);
-    made.applies(two);
-    made.done(two);
+    made.applies(two).done(two);
     let copy = "m0#1.1 changed account, a second copy came as m0#2, and m0#2.1 changed it again";
     assert_eq!(why(&made.screen(&twice())), Some(copy));
+
+    let mut made = Made::new(1);
+    made.deliver(one, 0, Origin::First).overlap(one.operation(1), two).applies(two).done(two).applies(one).done(one);
+    let late = "m0#2.1 changed account, m0#1 was still being handled, and m0#1.1 changed it again";
+    assert_eq!(why(&made.screen(&twice())), Some(late));
 
     let mut made = Made::new(1);
     made.deliver(one, 0, Origin::First).broken(one, "COMMIT", "disk I/O error", Injected::LoseReply).seen();
     made.step(one, "COMMIT", "ok").seen().done(one);
     let rerun = "m0#1.1 took effect though its reply was lost, and m0#1.2 took effect again";
     assert_eq!(why(&made.screen(&twice())), Some(rerun));
+}
+
+#[test]
+fn more_than_one_wrong_is_told_together() {
+    let told = |as_if| {
+        let mut made = Made::new(2);
+        made.searched = Searched { before: 1, ..Searched::default() };
+        let screen = made.screen(&wrong(Anomaly::Twice, 0, (100, 200), &[0, 1], Some(as_if)));
+        screen
+            .lines()
+            .filter(|line| line.starts_with("credit") || line.starts_with("  observed"))
+            .collect::<Vec<_>>()
+            .join("\n")
+            + "\n"
+    };
+    let thrice = AsIf::Several(vec![AsIf::OneMoreLike(0), AsIf::OneMoreLike(0)]);
+    assert_reads(
+        &told(thrice),
+        r"
+credit_is_idempotent: m0 took effect 3 times                                                    [no fault]
+  observed  balance 200        as if 2 more like m0 had been delivered too
+",
+    );
+    let both = AsIf::Several(vec![AsIf::OneMoreLike(0), AsIf::Without(1)]);
+    assert_reads(
+        &told(both),
+        r"
+credit_is_idempotent: m0 took effect twice                                                      [no fault]
+  observed  as if a second message like m0 had been delivered too and m1 had never been delivered
+",
+    );
 }
 
 #[test]
@@ -72,12 +107,10 @@ fn a_mark_counts_from_its_commit() {
     made.checks(one, "0");
     made.overlap(one.operation(2), two);
     for delivery in [two, one] {
-        made.step(delivery, "BEGIN", "ok").step(delivery, MARK, "1 row").writes("seen");
-        let Some(Event::Step { facts, .. }) = made.replay.events.last_mut() else { unreachable!() };
-        facts.changes = false;
-        made.step(delivery, "COMMIT", "ok").writes("account").seen().done(delivery);
+        made.step(delivery, "BEGIN", "").step(delivery, MARK, "1 row").pending("seen");
+        made.step(delivery, APPLY, "1 row").pending("account").commits(delivery).done(delivery);
     }
-    let commit = "m0#1.1 read seen before m0#2.2 wrote it; both m0#2.3 and m0#1.4 took effect after that";
+    let commit = "m0#1.1 read seen before m0#2.2 wrote it; both m0#2.4 and m0#1.5 took effect after that";
     assert_eq!(why(&made.screen(&twice())), Some(commit));
 }
 
@@ -91,18 +124,19 @@ fn reasons_for_a_loss() {
     assert_eq!(why(&made.screen(&lost)), Some("m0#1.1 failed, and m0#1 said done all the same"));
 
     let mut made = Made::new(1);
-    made.deliver(one, 0, Origin::First);
-    made.marks(one);
-    made.overlap(one.operation(2), two);
-    made.checks(two, "1");
-    made.done(two).crash(one.operation(2), &[]);
+    made.deliver(one, 0, Origin::First).marks(one).overlap(one.operation(2), two);
+    made.checks(two, "1").done(two).crash(one.operation(2), &[]);
     let found = "m0#1.1 wrote seen, m0#2.1 found seen already written, and p0 crashed before m0 took effect";
     assert_eq!(why(&made.screen(&lost)), Some(found));
 
     let mut made = Made::new(1);
-    made.deliver(one, 0, Origin::First);
-    made.checks(one, "1");
-    made.done(one);
+    made.deliver(one, 0, Origin::First).broken(one, MARK, "disk I/O error", Injected::LoseReply).writes("seen");
+    made.retries(one, "disk I/O error").deliver(two, 0, Origin::Redelivery).checks(two, "1").done(two);
+    let replied = "m0#1.1 wrote seen, its reply was lost, and m0#2.1 found seen already written";
+    assert_eq!(why(&made.screen(&lost)), Some(replied));
+
+    let mut made = Made::new(1);
+    made.deliver(one, 0, Origin::First).checks(one, "1").done(one);
     assert_eq!(why(&made.screen(&lost)), None);
     let observed = made.screen(&Explanation { observed: balance(0), ..lost });
     assert!(observed.contains("observed  balance 0          as if m0 had never been delivered\n"), "{observed}");

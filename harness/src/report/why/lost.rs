@@ -21,13 +21,16 @@ fn orphaned_mark(told: &Told<'_>, message: usize) -> Option<String> {
             let Some(cut) = told.cut_short(*owner) else { continue };
             for found in told.of(*finder) {
                 let Some((mark, name)) = mark_before(told, *owner, found) else { continue };
+                let name = thing(name);
+                let wrote = format!("{} wrote {name}", mark.at);
+                let found_it = format!("{} found {name} already written", found.at);
+                if mark.facts.suffered == Some(Injected::LoseReply) {
+                    return Some(format!("{wrote}, its reply was lost, and {found_it}"));
+                }
                 // Cut short before the mark, it would have lost that too.
                 if cut.event <= mark.event {
                     continue;
                 }
-                let name = thing(name);
-                let wrote = format!("{} wrote {name}", mark.at);
-                let found_it = format!("{} found {name} already written", found.at);
                 let cut_short = format!("{} before m{message} took effect", cut.text);
                 return Some(if cut.event < found.event {
                     format!("{wrote}, {cut_short}, and {found_it}")
@@ -46,10 +49,11 @@ fn mark_before<'t, 'a>(
     owner: DeliveryName,
     found: &'t Step<'a>,
 ) -> Option<(&'t Step<'a>, &'t str)> {
-    let touched = found.reads.iter().chain(found.writes);
-    touched
-        .filter_map(|name| Some((told.wrote(owner, name)?, name)))
-        .find_map(|((mark, seen_from), name)| (seen_from < found.event).then_some((mark, name.as_str())))
+    let mut touched = found.reads.iter().map(String::as_str).chain(found.writes.iter().copied());
+    touched.find_map(|name| {
+        let (mark, seen_from) = told.wrote(owner, name)?;
+        (seen_from < found.event).then_some((mark, name))
+    })
 }
 
 /// `m0#1.2 failed, and m0#1 said done all the same`.

@@ -30,7 +30,7 @@ pub(super) fn why(history: &History, replay: &Replay, explanation: &Explanation)
         (Anomaly::Twice, Some(message)) => twice::twice(&told, message),
         (Anomaly::Lost, Some(message)) => lost::lost(&told, message).or_else(|| lost_update(&told)),
         (Anomaly::Overwrote, _) => {
-            titles::overwritten(explanation).and_then(|(older, newer)| overwrote(&told, older, newer))
+            titles::overwritten(explanation, replay).and_then(|(older, newer)| overwrote(&told, older, newer))
         }
         (Anomaly::Partial, Some(message)) => partial(&told, message),
         (Anomaly::Stuck, Some(message)) => stuck(&told, message),
@@ -44,14 +44,11 @@ fn overwrote(told: &Told<'_>, older: usize, newer: usize) -> Option<String> {
     let late = told.effects(older).next_back()?;
     // Where no store tells what was written, one effect after another is all there is to say.
     let of_one_thing = |step: &&Step<'_>| {
-        step.event < late.event
-            && (step.writes == late.writes || step.writes.iter().any(|name| late.writes.contains(name)))
+        step.event < late.event && (step.writes == late.writes || step.writes.iter().any(|name| late.writes(name)))
     };
     let before = told.effects(newer).rfind(of_one_thing)?;
-    let thing = late.writes.iter().find(|name| before.writes.contains(name));
-    let fate = |message: usize| told.replay.fates.get(message);
-    let in_real_time = fate(older)?.handled? <= fate(newer)?.first_delivered?;
-    let though = if in_real_time {
+    let thing = late.writes.iter().find(|name| before.writes(name));
+    let though = if titles::in_real_time(told.replay, older, newer) {
         format!("m{older} was handled before m{newer} was delivered")
     } else if older < newer {
         format!("m{older} was published before m{newer}")
@@ -103,15 +100,15 @@ fn stuck(told: &Told<'_>, message: usize) -> Option<String> {
 
 /// `m0#1.1 read account before m1#1.2 wrote it, and m0#1.2 wrote it afterwards`.
 fn lost_update(told: &Told<'_>) -> Option<String> {
-    for late in told.steps.iter().filter(|step| step.is_effect()) {
-        for thing in late.writes {
+    // The late write may well leave what was there: two that set one value.
+    for late in told.steps.iter().filter(|step| step.facts.changes && step.took_effect()) {
+        for thing in &late.writes {
             let read = told.of(late.at.delivery).rfind(|step| step.event < late.event && step.only_reads(thing));
             let Some(read) = read else { continue };
             let is_between = |step: &&Step<'_>| {
                 step.at.delivery != late.at.delivery && step.event > read.event && step.event < late.event
             };
-            let between =
-                told.steps.iter().filter(is_between).find(|step| step.is_effect() && step.writes.contains(thing));
+            let between = told.steps.iter().filter(is_between).find(|step| step.is_effect() && step.writes(thing));
             if let Some(between) = between {
                 let thing = told::thing(thing);
                 return Some(format!(

@@ -25,7 +25,8 @@ pub(super) struct Step<'a> {
     pub(super) at: Coordinate,
     pub(super) facts: &'a Facts,
     pub(super) reads: &'a [String],
-    pub(super) writes: &'a [String],
+    /// What it wrote; a commit, what its transaction had written.
+    pub(super) writes: Vec<&'a str>,
     what: &'a str,
 }
 
@@ -48,12 +49,18 @@ impl<'a> Told<'a> {
                 at: *at,
                 facts,
                 reads: words.as_ref().map_or(&[], |words| &words.reads),
-                writes: words.as_ref().map_or(&[], |words| &words.writes),
+                writes: words.iter().flat_map(|words| &words.writes).map(String::as_str).collect(),
                 what: words.as_ref().map_or("", |words| &words.what),
             }),
             _ => None,
         };
-        Self { history, replay, steps: replay.events.iter().enumerate().filter_map(step).collect() }
+        let mut steps: Vec<Step<'a>> = replay.events.iter().enumerate().filter_map(step).collect();
+        for at in 0..steps.len() {
+            if steps[at].is_commit() && steps[at].writes.is_empty() {
+                steps[at].writes = uncommitted(&steps[..at], steps[at].at.delivery);
+            }
+        }
+        Self { history, replay, steps }
     }
 
     /// The steps of one delivery.
@@ -68,14 +75,12 @@ impl<'a> Told<'a> {
 
     /// The step by which a delivery wrote a thing so that others could see it, and the event from which they could.
     pub(super) fn wrote(&self, delivery: DeliveryName, thing: &str) -> Option<(&Step<'a>, usize)> {
-        let written = self.of(delivery).find(|step| step.took_effect() && step.names(step.writes, thing))?;
+        let written = self.of(delivery).find(|step| step.took_effect() && step.writes(thing))?;
         if written.facts.changes {
             return Some((written, written.event));
         }
         // In a transaction nobody sees it until that is committed.
-        let commits = |step: &&Step<'a>| {
-            step.event > written.event && step.facts.changes && (step.is_commit() || step.names(step.writes, thing))
-        };
+        let commits = |step: &&Step<'a>| step.event > written.event && step.facts.changes && step.writes(thing);
         self.of(delivery).find(commits).map(|commit| (written, commit.event))
     }
 
@@ -154,6 +159,19 @@ impl<'a> Told<'a> {
     }
 }
 
+/// What a delivery had written in the transaction that comes last among these steps.
+fn uncommitted<'a>(steps: &[Step<'a>], delivery: DeliveryName) -> Vec<&'a str> {
+    let of = steps.iter().rev().filter(|step| step.at.delivery == delivery);
+    let open: Vec<&Step<'a>> = of.take_while(|step| !step.facts.changes && !step.is_rollback()).collect();
+    let mut written = Vec::new();
+    for name in open.iter().rev().flat_map(|step| &step.writes) {
+        if !written.contains(name) {
+            written.push(*name);
+        }
+    }
+    written
+}
+
 impl Step<'_> {
     /// Whether it changed what is observed.
     pub(super) fn is_effect(&self) -> bool {
@@ -167,17 +185,12 @@ impl Step<'_> {
 
     /// Whether it read a thing and wrote none: a check.
     pub(super) fn only_reads(&self, thing: &str) -> bool {
-        self.writes.is_empty() && self.names(self.reads, thing)
-    }
-
-    /// Whether a thing is among these.
-    pub(super) fn names(&self, things: &[String], thing: &str) -> bool {
-        things.iter().any(|other| other == thing)
+        self.writes.is_empty() && self.reads.iter().any(|other| other == thing)
     }
 
     /// `changed account`, or `took effect` where its store does not tell what it wrote.
     pub(super) fn changed(&self) -> String {
-        match self.writes {
+        match self.writes[..] {
             [] => "took effect".to_owned(),
             [_] | [_, _] => {
                 format!("changed {}", list(&self.writes.iter().map(|name| thing(name)).collect::<Vec<_>>()))
@@ -186,8 +199,21 @@ impl Step<'_> {
         }
     }
 
+    /// Whether it wrote a thing.
+    pub(super) fn writes(&self, thing: &str) -> bool {
+        self.writes.contains(&thing)
+    }
+
     fn is_commit(&self) -> bool {
-        self.what.trim_start().get(..6).is_some_and(|word| word.eq_ignore_ascii_case("commit"))
+        self.begins_with("commit")
+    }
+
+    fn is_rollback(&self) -> bool {
+        self.begins_with("rollback")
+    }
+
+    fn begins_with(&self, word: &str) -> bool {
+        self.what.trim_start().get(..word.len()).is_some_and(|first| first.eq_ignore_ascii_case(word))
     }
 }
 

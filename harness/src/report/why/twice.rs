@@ -18,9 +18,8 @@ pub(super) fn twice(told: &Told<'_>, message: usize) -> Option<String> {
 /// The two effects of which one was too many: of two deliveries where there are such, and of one thing.
 fn repeated<'t, 'a>(told: &'t Told<'a>, message: usize) -> Option<(&'t Step<'a>, &'t Step<'a>)> {
     let effects: Vec<&Step<'a>> = told.effects(message).collect();
-    let of_one_thing = |one: &Step<'_>, two: &Step<'_>| {
-        one.writes == two.writes || one.writes.iter().any(|name| two.writes.contains(name))
-    };
+    let of_one_thing =
+        |one: &Step<'_>, two: &Step<'_>| one.writes == two.writes || one.writes.iter().any(|name| two.writes(name));
     let pair = |across: bool| {
         effects.iter().enumerate().find_map(|(at, again)| {
             let mut before = effects[..at].iter();
@@ -48,7 +47,7 @@ fn stale_check(told: &Told<'_>, first: &Step<'_>, again: &Step<'_>) -> Option<St
         for name in read.reads {
             let Some((write, seen_from)) = told.wrote(first.at.delivery, name) else { continue };
             // What both changed is the effect itself, and reading that is no check, unless nothing else was read.
-            let is_effect = again.writes.contains(name) && first.writes.contains(name);
+            let is_effect = again.writes(name) && first.writes(name);
             if read.event < seen_from {
                 found.push((
                     is_effect,
@@ -78,7 +77,7 @@ fn unmarked(told: &Told<'_>, first: &Step<'_>, again: &Step<'_>) -> Option<Strin
     let (one, two) = (first.at.delivery, again.at.delivery);
     let cut = told.cut_short(one).filter(|cut| cut.event > first.event && cut.event < again.event)?;
     let checked = told.of(two).filter(|step| step.event <= again.event).flat_map(|step| step.reads);
-    let is_mark = |name: &&String| !first.writes.contains(name) && told.wrote(one, name).is_none();
+    let is_mark = |name: &&String| !first.writes(name) && told.wrote(one, name).is_none();
     let (name, mark) = checked.filter(is_mark).find_map(|name| Some((name, told.wrote(two, name)?.0)))?;
     // The same handler took the same way: what the second did at this place, the first was about to do.
     let would_have = one.message == two.message && cut.at.is_some_and(|at| at.place == mark.at.place);
@@ -106,15 +105,16 @@ fn one_after_another(told: &Told<'_>, first: &Step<'_>, again: &Step<'_>) -> Opt
         (None, Origin::Copy) => format!("a second copy came as {two}"),
         (None, Origin::Overlap) => format!("{two} came while {one} was being handled"),
         (None, Origin::Redelivery) => format!("m{} came again as {two}", one.message),
-        (None, Origin::First) => return None,
+        (None, Origin::First) => format!("{two} was still being handled"),
     };
     Some(format!("{} {}, {between}, and {} {again_it}", first.at, first.changed(), again.at))
 }
 
 fn changed_again(first: &Step<'_>, again: &Step<'_>) -> String {
-    match again.writes {
+    match again.writes[..] {
         [] => "took effect again".to_owned(),
-        _ if first.writes == again.writes => "changed it again".to_owned(),
+        [_] if first.writes == again.writes => "changed it again".to_owned(),
+        _ if first.writes == again.writes => "changed them again".to_owned(),
         _ => format!("{} again", again.changed()),
     }
 }

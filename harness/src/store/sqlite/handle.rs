@@ -65,6 +65,19 @@ impl Sqlite {
         Call::new(self.process.clone(), Arc::clone(&self.pool), code, Some(narrator)).await
     }
 
+    /// As [`call`](Sqlite::call), for code that brings connections of its own: those of a pool whose connections went
+    /// through [`instrument`](super::instrument).
+    ///
+    /// # Errors
+    /// Whatever the code returns.
+    pub async fn run<T, E>(&self, code: impl FnOnce() -> Result<T, E> + Send + Unpin + 'static) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Send + 'static,
+    {
+        self.call(move |_own| code()).await
+    }
+
     /// Executes one statement; the number of rows that it changed.
     ///
     /// # Errors

@@ -1,0 +1,10 @@
+//! Laws of the search, held against small handlers on the key-value store.
+//!
+//! The handlers and a judge of their own are in `toys`: the oracle is not what is tested here.
+
+mod confirming;
+mod counting;
+mod regressing;
+mod scheduling;
+mod shrinking;
+mod toys;
