@@ -8,10 +8,12 @@ mod act;
 #[cfg(feature = "sqlite")]
 pub(crate) mod baton;
 mod faults;
+mod host;
 mod operation;
 mod plan;
 pub(crate) mod quiet;
 mod replay;
+mod room;
 mod schedule;
 mod standing;
 mod task;

@@ -21,11 +21,17 @@ use crate::{
 impl Run<'_> {
     /// Does the next thing. Whether there was one.
     pub(super) fn move_on(&mut self) -> Result<bool, Error> {
-        // Whoever ended a transaction may have done so in being dropped, which is nobody's poll.
+        let moved = self.next_thing()?;
+        // Whoever ended a transaction may have done so in being dropped, which is nobody's poll. Who waited for it can run
+        // from this turn on: longer than whoever the next turn lets go on.
         if self.desk.take_released() {
             let (turn, tasks) = (self.turn, &mut self.tasks);
             self.desk.unblock_all(|task| tasks[task].waiting_since = turn);
         }
+        Ok(moved)
+    }
+
+    fn next_thing(&mut self) -> Result<bool, Error> {
         if let Some(task) = self.choose() {
             self.last = Some(task);
             self.take_turn(task)?;
@@ -63,7 +69,7 @@ impl Run<'_> {
         task.hold.is_none()
             && match task.state {
                 State::Fresh | State::AtAck(_) => true,
-                State::Running => task.woken.is_set() || self.desk.first_ready(at).is_some(),
+                State::Running => task.given.woken.is_set() || self.desk.first_ready(at).is_some(),
                 State::Ended => false,
             }
     }
