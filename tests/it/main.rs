@@ -5,5 +5,8 @@ mod detection;
 mod golden;
 mod histories;
 mod history_errors;
+mod judge;
+mod readme;
+mod readme_example;
 mod round_trip;
 mod soundness;

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 pub(crate) use in_a_test::in_a_test;
 
 use crate::{
-    Anomaly, Contract, DeliveryModel, Error, History, Searched, Verdict,
+    Anomaly, Contract, DeliveryModel, Error, History, Observation, Searched, Verdict,
     history::Line,
     machine::trace::{Detail, End, Replay},
     oracle::{Judgement, Oracle},
@@ -94,7 +94,9 @@ pub(crate) fn verdict(subject: &mut dyn Subject, options: &Options) -> Verdict {
 #[derive(Debug, Default)]
 #[doc(hidden)]
 pub struct Survey {
-    /// The histories that fail, as the search met them, in that order.
+    /// The histories that were judged, in the order in which the search met them, each with what is seen in its end.
+    pub judged: Vec<(History, Observation)>,
+    /// Those of them that fail.
     pub failing: Vec<(History, Anomaly)>,
     /// How far it went.
     pub searched: Searched,
@@ -107,19 +109,34 @@ pub struct Survey {
 /// # Errors
 /// What a store met.
 pub(crate) fn survey(subject: &mut dyn Subject, options: &Options) -> Result<Survey, Error> {
-    let mut oracle = Oracle::new(options.contract.clone());
+    let mut surveyor = Surveyor { oracle: Oracle::new(options.contract.clone()), judged: Vec::new() };
     let mut failing = Vec::new();
-    let found = search::by_fault_count(subject, &mut oracle, &options.search(), &mut |found| {
+    let found = search::by_fault_count(subject, &mut surveyor, &options.search(), &mut |found| {
         failing.push(found.history.clone());
         ControlFlow::Continue(())
     })?;
-    let mut survey = Survey { searched: found.searched, inconclusive: found.inconclusive, ..Survey::default() };
+    let Surveyor { mut oracle, judged } = surveyor;
+    let mut survey =
+        Survey { judged, failing: Vec::new(), searched: found.searched, inconclusive: found.inconclusive };
     for history in failing {
         let replay = subject.run(Job::Replay(&history), Detail::Watched)?;
         let anomaly = oracle.explain(subject, &history, &replay)?.anomaly;
         survey.failing.push((history, anomaly));
     }
     Ok(survey)
+}
+
+/// The oracle, and what it was asked.
+struct Surveyor {
+    oracle: Oracle,
+    judged: Vec<(History, Observation)>,
+}
+
+impl Judge for Surveyor {
+    fn judge(&mut self, subject: &mut dyn Subject, history: &History, replay: &Replay) -> Result<Judgement, Error> {
+        self.judged.push((history.clone(), replay.observation.clone()));
+        self.oracle.judge(subject, history, replay)
+    }
 }
 
 /// Replays one history and judges it.

@@ -10,7 +10,7 @@ use super::{
     replay::Run,
     task::{Hold, State, Until},
     ticket::{TaskId, TicketId},
-    trace::{Event, Origin},
+    trace::{Detail, Event, Origin},
 };
 use crate::{
     Error,
@@ -21,11 +21,17 @@ use crate::{
 impl Run<'_> {
     /// Does the next thing. Whether there was one.
     pub(super) fn move_on(&mut self) -> Result<bool, Error> {
-        // Whoever ended a transaction may have done so in being dropped, which is nobody's poll.
+        let moved = self.next_thing()?;
+        // Whoever ended a transaction may have done so in being dropped, which is nobody's poll. Who waited for it can run
+        // from this turn on: longer than whoever the next turn lets go on.
         if self.desk.take_released() {
             let (turn, tasks) = (self.turn, &mut self.tasks);
             self.desk.unblock_all(|task| tasks[task].waiting_since = turn);
         }
+        Ok(moved)
+    }
+
+    fn next_thing(&mut self) -> Result<bool, Error> {
         if let Some(task) = self.choose() {
             self.last = Some(task);
             self.take_turn(task)?;
@@ -63,7 +69,7 @@ impl Run<'_> {
         task.hold.is_none()
             && match task.state {
                 State::Fresh | State::AtAck(_) => true,
-                State::Running => task.woken.is_set() || self.desk.first_ready(at).is_some(),
+                State::Running => task.given.woken.is_set() || self.desk.first_ready(at).is_some(),
                 State::Ended => false,
             }
     }
@@ -160,6 +166,12 @@ impl Run<'_> {
         if to > self.desk.clock().now() {
             self.desk.clock().set(to);
             self.events.push(Event::Clock { to });
+            // What expires now is the clock's doing and not that of the next step. A store that cannot say says so again.
+            if self.detail == Detail::Watched
+                && let Ok(now) = self.handlers.observe()
+            {
+                self.seen_before = Some(now);
+            }
         }
     }
 

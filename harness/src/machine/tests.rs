@@ -99,6 +99,16 @@ fn two_deliveries_of_one_message_interleave_by_an_overlap_and_pauses() {
 }
 
 #[test]
+fn who_waited_for_a_lock_goes_before_who_stood_for_its_holder() {
+    // m0#3 can run when m0#2 commits, m0#1 only when m0#2 has ended.
+    let mut stage = Stage::new(store(), async |kv: &KeyValue, _: &Given| kv.begin().await?.commit().await);
+    let replay = stage.replay(1, &[overlap(at(0, 1, 1)), overlap(at(0, 2, 2))]);
+    let points_of_two = points(&replay).into_iter().filter(|point| !point.starts_with("m0#2"));
+    let steps = ["m0#3.1", "m0#3.2", "m0#3.ack", "m0#1.1", "m0#1.2", "m0#1.ack"];
+    assert_eq!(points_of_two.collect::<Vec<_>>(), steps);
+}
+
+#[test]
 fn a_replay_is_the_same_each_time() {
     let mut stage = Stage::new(store(), four_steps);
     let faults = [overlap(at(0, 1, 2)), pause(at(0, 2, 2)), crash(at(0, 1, 3)), lose_reply(at(1, 1, 1))];
@@ -364,7 +374,7 @@ fn a_reference_run_delivers_one_after_the_other_whatever_comes_of_it() {
     let mut stage = Stage::with_process(
         store(),
         |kv| (kv, Gate::default()),
-        async |(kv, gate): &(KeyValue, Gate), given: &Given| {
+        async |(kv, gate): &(KeyValue, Gate), _: &Given| {
             gate.take().await;
             kv.add("n", 1).await
         },

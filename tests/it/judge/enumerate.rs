@@ -1,0 +1,261 @@
+//! The plain enumerator: every history of a program with so many faults, by cloning whole states and branching.
+//!
+//! At each point, where a message is handled and where one is handed out, it goes on without a fault and, while there are
+//! faults left, once with each fault that can happen there. So each history is one path, met once, and nothing is skipped.
+//! At its end each is judged: exactly once, against every order of the messages that real time allows.
+
+use std::{collections::BTreeSet, fmt};
+
+use super::{
+    program::Program,
+    schedule::Move,
+    simulate::{Delivery, Injected, Place, Seen, System, TaskId},
+};
+
+/// One fault, written as histories write it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Fault(pub String);
+
+/// One history and how it was judged.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Judged {
+    /// Its faults, in the order in which they acted.
+    pub faults: Vec<Fault>,
+    pub violated: bool,
+    /// One of its faults is a pause that ended at once, since nothing else could run: a search may leave it out.
+    pub idle: bool,
+    /// What is seen in the end.
+    pub seen: Seen,
+}
+
+/// The order in which faults at one point act; of each rank there is at most one.
+const BESIDE: u8 = 1;
+const PAUSE: u8 = 2;
+const LAST: u8 = 3;
+
+/// Every history of this program over messages of these amounts, with at most so many faults.
+pub fn histories(program: &Program, amounts: &[i64], faults: usize) -> Vec<Judged> {
+    let mut enumerator = Enumerator { program, amounts, most: faults, found: Vec::new() };
+    enumerator.go_on(System::new(program, amounts), Vec::new());
+    enumerator.found
+}
+
+/// For each number of faults: how many of these histories have so many, and how many of those are violated.
+pub fn counts(histories: &[Judged]) -> Vec<(usize, usize)> {
+    let most = histories.iter().map(|history| history.faults.len()).max();
+    let mut counts = vec![(0, 0); most.map_or(0, |most| most + 1)];
+    for history in histories {
+        let (all, violated) = &mut counts[history.faults.len()];
+        *all += 1;
+        *violated += usize::from(history.violated);
+    }
+    counts
+}
+
+struct Enumerator<'a> {
+    program: &'a Program,
+    amounts: &'a [i64],
+    most: usize,
+    found: Vec<Judged>,
+}
+
+impl<'a> Enumerator<'a> {
+    /// Takes every branch from here.
+    fn go_on(&mut self, mut system: System<'a>, faults: Vec<Fault>) {
+        while let Some(next) = system.next_move() {
+            system.step += 1;
+            let handled_before = is_handled(&system);
+            match next {
+                Move::Turn(at) => {
+                    system.last = Some(at);
+                    self.branch_at_point(&system, &faults, at);
+                    turn(&mut system, at);
+                }
+                Move::Deliver(copy) => {
+                    self.branch_at_delivery(&system, &faults, copy);
+                    let process = system.goes_to(copy);
+                    system.deliver(copy, process);
+                }
+                Move::Resume(at) => {
+                    system.tasks[at].hold = None;
+                    system.tasks[at].since = system.step;
+                }
+                Move::Clock(to) => system.now = to,
+                Move::GiveUp(at, to) => {
+                    system.now = to;
+                    let task = &mut system.tasks[at];
+                    (task.parked, task.gives_up, task.since) = (false, true, system.step);
+                }
+                Move::EndDeferrals => system.deferred.clear(),
+            }
+            self.branch_at_handling(&system, &faults, &handled_before);
+        }
+        let violated = !agrees(self.program, self.amounts, &system);
+        self.found.push(Judged { faults, violated, idle: system.idle, seen: system.seen() });
+    }
+
+    /// Goes on with one more fault, which acts now as `act` says.
+    fn with(&mut self, system: &System<'a>, faults: &[Fault], fault: String, act: impl FnOnce(&mut System<'a>)) {
+        let mut system = system.clone();
+        let handled_before = is_handled(&system);
+        system.last_fault = system.now;
+        act(&mut system);
+        let mut faults = faults.to_vec();
+        faults.push(Fault(fault));
+        self.branch_at_handling(&system, &faults, &handled_before);
+        self.go_on(system, faults);
+    }
+
+    /// The faults that can happen at the point before which this delivery stands.
+    fn branch_at_point(&mut self, system: &System<'a>, faults: &[Fault], at: TaskId) {
+        let task = &system.tasks[at];
+        if faults.len() == self.most || task.gives_up {
+            return;
+        }
+        let (point, delivery, process) = (task.point(), task.delivery, task.process);
+        if task.faults_past < BESIDE && system.is_unsettled(at) {
+            self.with(system, faults, format!("overlap {point}"), |system| {
+                system.tasks[at].faults_past = BESIDE;
+                system.beside(at, true);
+            });
+        }
+        // Beside an acknowledgement a second copy is the one that is held until the message is handled.
+        if task.faults_past < BESIDE && task.place != Place::Ack {
+            let duplicate = format!("duplicate m{} at {point}", delivery.message);
+            self.with(system, faults, duplicate, |system| {
+                system.tasks[at].faults_past = BESIDE;
+                system.beside(at, false);
+            });
+        }
+        if task.faults_past < PAUSE {
+            self.with(system, faults, format!("pause {point}"), |system| {
+                system.tasks[at].faults_past = PAUSE;
+                system.pause(at);
+                system.idle |= system.next_move() == Some(Move::Resume(at));
+            });
+        }
+        if task.faults_past < LAST {
+            self.with(system, faults, format!("crash {point}"), |system| system.crash(process));
+        }
+        if task.faults_past < LAST && task.place == Place::Ack {
+            self.with(system, faults, format!("lose-ack {delivery}"), |system| system.end(at, false));
+        }
+        // A connection breaks where the operation begins to wait for a lock; a reply is lost where it has acted.
+        if task.faults_past < LAST && system.can_fail(at) {
+            self.with(system, faults, format!("fail {point}"), |system| system.act(at, Some(Injected::Fail)));
+        }
+        if !system.must_wait(at) && system.can_lose_reply(at) {
+            let lost = Some(Injected::LoseReply);
+            self.with(system, faults, format!("lose-reply {point}"), |system| system.act(at, lost));
+        }
+    }
+
+    /// What is handed out now could come after another message instead.
+    fn branch_at_delivery(&mut self, system: &System<'a>, faults: &[Fault], copy: usize) {
+        if faults.len() == self.most {
+            return;
+        }
+        let delivery = system.would_be(copy);
+        let what = match delivery {
+            Delivery { message, number: 1 } => format!("m{message}"),
+            later => later.to_string(),
+        };
+        for past in (0..self.amounts.len()).filter(|past| *past != delivery.message) {
+            if system.messages[past].handled.is_none() && !system.deferred.contains(&(delivery, past)) {
+                self.with(system, faults, format!("defer {what} past m{past}"), |system| {
+                    system.deferred.push((delivery, past));
+                });
+            }
+        }
+    }
+
+    /// Of a message that was handled just now the broker may hold a second copy.
+    fn branch_at_handling(&mut self, system: &System<'a>, faults: &[Fault], before: &[bool]) {
+        if faults.len() == self.most {
+            return;
+        }
+        for message in 0..self.amounts.len() {
+            if system.messages[message].handled.is_some() && !before[message] {
+                self.with(system, faults, format!("duplicate m{message}"), |system| {
+                    system.hold_copy(message);
+                });
+            }
+        }
+    }
+}
+
+fn is_handled(system: &System<'_>) -> Vec<bool> {
+    system.messages.iter().map(|fate| fate.handled.is_some()).collect()
+}
+
+/// One turn without a fault.
+fn turn(system: &mut System<'_>, at: TaskId) {
+    match system.tasks[at].place {
+        Place::Operation(_) if system.must_wait(at) => system.park(at),
+        Place::Operation(_) => system.act(at, None),
+        Place::Ack => system.end(at, true),
+        Place::Over => unreachable!("a delivery that is over takes no turn"),
+    }
+}
+
+/// Whether every message was handled, and what is seen is what some order leaves that real time allows.
+fn agrees(program: &Program, amounts: &[i64], system: &System<'_>) -> bool {
+    if system.messages.iter().any(|fate| fate.handled.is_none()) {
+        return false;
+    }
+    let mut allowed = BTreeSet::new();
+    for order in orders(amounts.len()) {
+        let respects = order.iter().enumerate().all(|(at, later)| {
+            // Nobody who comes after it was handled before it was first delivered.
+            order[at..].iter().all(|after| system.messages[*after].handled >= system.messages[*later].delivered)
+        });
+        if respects {
+            allowed.extend(reference(program, amounts, &order));
+        }
+    }
+    allowed.contains(&system.seen())
+}
+
+/// What one delivery of each message leaves, in this order and without a fault; nothing if a handler fails in it.
+fn reference(program: &Program, amounts: &[i64], order: &[usize]) -> Option<Seen> {
+    let mut system = System::new(program, amounts);
+    for message in order {
+        let at = system.deliver(*message, 0);
+        loop {
+            match system.tasks[at].place {
+                Place::Operation(_) => system.act(at, None),
+                Place::Ack => break system.end(at, true),
+                Place::Over => return None,
+            }
+        }
+    }
+    Some(system.seen())
+}
+
+fn orders(messages: usize) -> Vec<Vec<usize>> {
+    let mut orders = vec![Vec::new()];
+    for message in 0..messages {
+        let longer = orders.iter().flat_map(|order: &Vec<usize>| {
+            (0..=order.len()).map(move |at| {
+                let mut order = order.clone();
+                order.insert(at, message);
+                order
+            })
+        });
+        orders = longer.collect();
+    }
+    orders
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Judged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let faults: Vec<String> = self.faults.iter().map(Fault::to_string).collect();
+        write!(f, "[{}] {}", faults.join("; "), if self.violated { "violated" } else { "holds" })
+    }
+}

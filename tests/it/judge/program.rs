@@ -1,0 +1,240 @@
+//! A handler as data: a list of instructions over an abstract store, and how it goes on after each answer.
+//!
+//! What the store and the broker do is not here. Both sides of the judgement run a [`Program`]: the enumerator through
+//! [`Cursor`], the harness as an async handler.
+
+use std::fmt;
+
+/// A handler: its instructions in order.
+///
+/// It answers done at its end, and asks for a retry when an operation returns an error. Whenever it leaves with a
+/// transaction open, it rolls that back first, as an operation of its own. A `begin` within a transaction, and a `commit` or
+/// a `roll back` outside one, do nothing: so every list of instructions is a handler, mutants too.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Program {
+    /// What it does.
+    pub body: Vec<Instruction>,
+    /// When a commit returns an error, the body runs again from its start, once.
+    pub again: bool,
+}
+
+/// One instruction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Instruction {
+    /// Reads whether this message's mark is there. Where it is: answers done, or goes on all the same.
+    Check { leaves: bool },
+    /// Inserts this message's mark.
+    Mark(Insert),
+    /// Adds the message's amount to the balance.
+    Apply,
+    /// Sets the value to the message's amount, whatever it was.
+    Set,
+    /// Opens a transaction, which takes the store's only lock.
+    Begin,
+    /// Commits it.
+    Commit,
+    /// Undoes it.
+    Rollback,
+    /// Adds the message's amount to the ledger of another store, outside any transaction.
+    Emit,
+}
+
+/// How a mark is inserted where there is one already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Insert {
+    /// It fails, as a unique constraint makes it.
+    Unique,
+    /// Nothing is inserted, and the handler answers done.
+    IfAbsent,
+    /// It is inserted all the same.
+    Plain,
+}
+
+/// What an operation answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reply {
+    /// It was done, or what was looked for is not there.
+    Fine,
+    /// The mark is there already.
+    Present,
+    /// It returned an error.
+    Failed,
+}
+
+/// How a handler answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Answer {
+    Done,
+    Retry,
+}
+
+/// How far one execution of a program has come.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    next: usize,
+    open: bool,
+    again: bool,
+    leaving: Option<Answer>,
+}
+
+/// What an execution does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// This operation. A roll back may also be that of a handler that leaves.
+    Operation(Instruction),
+    /// It has answered.
+    Answered(Answer),
+}
+
+impl Program {
+    /// The program of this body, which asks for a retry when a commit fails.
+    pub fn new(body: impl IntoIterator<Item = Instruction>) -> Self {
+        Self { body: body.into_iter().collect(), again: false }
+    }
+
+    /// Every program that is this one without one of its instructions, or without running again.
+    pub fn smaller(&self) -> Vec<Self> {
+        let without = |at: usize| {
+            let mut body = self.body.clone();
+            body.remove(at);
+            Self { body, again: self.again }
+        };
+        let calmer = self.again.then(|| Self::new(self.body.iter().copied()));
+        (0..self.body.len()).map(without).chain(calmer).collect()
+    }
+}
+
+impl Cursor {
+    /// What comes next. Instructions that do nothing where they stand are passed over.
+    pub fn next(&mut self, program: &Program) -> Next {
+        loop {
+            if let Some(answer) = self.leaving {
+                return if self.open { Next::Operation(Instruction::Rollback) } else { Next::Answered(answer) };
+            }
+            match program.body.get(self.next).copied() {
+                None => self.leaving = Some(Answer::Done),
+                Some(Instruction::Begin) if self.open => self.next += 1,
+                Some(Instruction::Commit | Instruction::Rollback) if !self.open => self.next += 1,
+                Some(instruction) => return Next::Operation(instruction),
+            }
+        }
+    }
+
+    /// Whether a transaction is open.
+    pub fn in_transaction(&self) -> bool {
+        self.open
+    }
+
+    /// Goes on with what the operation that came next answered.
+    pub fn answered(&mut self, program: &Program, reply: Reply) {
+        let leaves = self.leaving.is_some();
+        let operation = match self.next(program) {
+            Next::Operation(operation) => operation,
+            Next::Answered(_) => unreachable!("a handler that has answered asks for no operation"),
+        };
+        match operation {
+            Instruction::Begin if reply == Reply::Fine => self.open = true,
+            // A transaction whose commit failed is gone as well.
+            Instruction::Commit | Instruction::Rollback => self.open = false,
+            _ => {}
+        }
+        match (operation, reply) {
+            (Instruction::Rollback, _) if leaves => {}
+            (Instruction::Commit, Reply::Failed) if program.again && !self.again => {
+                self.again = true;
+                self.next = 0;
+            }
+            (_, Reply::Failed) | (Instruction::Mark(Insert::Unique), Reply::Present) => {
+                self.leaving = Some(Answer::Retry);
+            }
+            (Instruction::Check { leaves: true } | Instruction::Mark(Insert::IfAbsent), Reply::Present) => {
+                self.leaving = Some(Answer::Done);
+            }
+            _ => self.next += 1,
+        }
+    }
+}
+
+impl fmt::Display for Instruction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Instruction::Check { leaves: true } => "if marked { return done }",
+            Instruction::Check { leaves: false } => "if marked {}",
+            Instruction::Mark(Insert::Unique) => "insert mark, or fail",
+            Instruction::Mark(Insert::IfAbsent) => "insert mark, or return done",
+            Instruction::Mark(Insert::Plain) => "insert mark",
+            Instruction::Apply => "balance += amount",
+            Instruction::Set => "value = amount",
+            Instruction::Begin => "begin",
+            Instruction::Commit => "commit",
+            Instruction::Rollback => "roll back",
+            Instruction::Emit => "ledger += amount",
+        })
+    }
+}
+
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.again { "handle, again if the commit fails {\n" } else { "handle {\n" })?;
+        for instruction in &self.body {
+            writeln!(f, "    {instruction};")?;
+        }
+        f.write_str("}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operations(program: &Program, replies: &[Reply]) -> (Vec<Instruction>, Answer) {
+        let mut cursor = Cursor::default();
+        let mut done = Vec::new();
+        loop {
+            match cursor.next(program) {
+                Next::Answered(answer) => return (done, answer),
+                Next::Operation(operation) => {
+                    let reply = replies.get(done.len()).copied().unwrap_or(Reply::Fine);
+                    done.push(operation);
+                    cursor.answered(program, reply);
+                }
+            }
+        }
+    }
+
+    use Instruction::{Apply, Begin, Check, Commit, Rollback};
+
+    #[test]
+    fn whoever_leaves_with_a_transaction_open_rolls_it_back() {
+        let program = Program::new([Begin, Check { leaves: true }, Apply, Commit]);
+        let early = operations(&program, &[Reply::Fine, Reply::Present]);
+        assert_eq!(early, (vec![Begin, Check { leaves: true }, Rollback], Answer::Done));
+        let failed = operations(&program, &[Reply::Fine, Reply::Failed]);
+        assert_eq!(failed, (vec![Begin, Check { leaves: true }, Rollback], Answer::Retry));
+        let never_committed = operations(&Program::new([Begin, Apply]), &[]);
+        assert_eq!(never_committed, (vec![Begin, Apply, Rollback], Answer::Done));
+    }
+
+    #[test]
+    fn a_failed_commit_leaves_no_transaction_and_may_run_the_body_again_once() {
+        let once = Program::new([Begin, Apply, Commit]);
+        let failed = [Reply::Fine, Reply::Fine, Reply::Failed, Reply::Fine, Reply::Fine, Reply::Failed];
+        assert_eq!(operations(&once, &failed), (vec![Begin, Apply, Commit], Answer::Retry));
+        let again = Program { again: true, ..once };
+        let (done, answer) = operations(&again, &failed);
+        assert_eq!((done.len(), answer), (6, Answer::Retry));
+        assert_eq!(operations(&again, &failed[..5]), (done, Answer::Done));
+    }
+
+    #[test]
+    fn what_makes_no_sense_where_it_stands_does_nothing() {
+        let program = Program::new([Commit, Begin, Begin, Rollback, Rollback, Apply]);
+        assert_eq!(operations(&program, &[]), (vec![Begin, Rollback, Apply], Answer::Done));
+    }
+
+    #[test]
+    fn a_program_reads_like_code() {
+        let program = Program::new([Begin, Apply, Commit]);
+        assert_eq!(format!("{program:?}"), "handle {\n    begin;\n    balance += amount;\n    commit;\n}");
+    }
+}

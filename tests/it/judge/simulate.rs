@@ -1,0 +1,409 @@
+//! A whole system as one value that can be cloned: the stores, the broker, the deliveries in progress, the clock.
+//!
+//! Here is what each single thing does to it, by the design's words for the stores, for `at-least-once` and for the faults.
+//! Which thing comes next is `schedule`; which are tried is `enumerate`.
+
+use std::{collections::BTreeSet, fmt};
+
+use super::program::{Answer, Cursor, Instruction, Next, Program, Reply};
+
+/// There are so many processes.
+pub const PROCESSES: usize = 2;
+/// How long an operation waits for a lock, in seconds.
+const LOCK_WAIT: u64 = 5;
+
+/// Which delivery in progress, in the order in which they began.
+pub type TaskId = usize;
+
+/// What is seen in the end: the balance, the value and the other store's ledger.
+pub type Seen = (i64, Option<i64>, i64);
+
+/// Everything.
+#[derive(Clone, Debug)]
+pub struct System<'a> {
+    pub program: &'a Program,
+    amounts: &'a [i64],
+    committed: Data,
+    ledger: i64,
+    transaction: Option<Transaction>,
+    pub copies: Vec<Copy>,
+    pub tasks: Vec<Task>,
+    pub messages: Vec<Fate>,
+    /// The task that took the last step.
+    pub last: Option<TaskId>,
+    /// Virtual time, in seconds, and when the last fault was.
+    pub now: u64,
+    pub last_fault: u64,
+    /// Counts steps, for who waited longest.
+    pub step: u64,
+    /// Which delivery is put off past which message.
+    pub deferred: Vec<(Delivery, usize)>,
+    /// A fault so far changed nothing.
+    pub idle: bool,
+}
+
+/// The open transaction: whose it is, what its owner sees, and whether it wrote.
+#[derive(Clone, Debug)]
+struct Transaction {
+    owner: TaskId,
+    data: Data,
+    wrote: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Data {
+    marks: BTreeSet<usize>,
+    balance: i64,
+    value: Option<i64>,
+}
+
+/// One copy of a message that the broker holds.
+#[derive(Clone, Debug)]
+pub struct Copy {
+    pub message: usize,
+    pub due: Option<u64>,
+    pub settled: bool,
+    /// It has been handed out so often, and so many of those deliveries have not ended.
+    attempts: u32,
+    in_flight: u32,
+}
+
+/// What has become of a message.
+#[derive(Clone, Debug, Default)]
+pub struct Fate {
+    /// At which steps it was first delivered and handled.
+    pub delivered: Option<u64>,
+    pub handled: Option<u64>,
+    /// How many deliveries there were, and the process that had the last.
+    pub deliveries: u32,
+    home: usize,
+}
+
+/// One delivery in progress.
+#[derive(Clone, Debug)]
+pub struct Task {
+    pub delivery: Delivery,
+    pub process: usize,
+    copy: usize,
+    cursor: Cursor,
+    pub place: Place,
+    /// How many operations it has asked for, the one that it stands before included.
+    operations: u32,
+    /// Faults at one point act in this order: those up to here are over.
+    pub faults_past: u8,
+    pub hold: Option<Hold>,
+    /// It waits for a lock.
+    pub parked: bool,
+    /// When that wait ends, and whether it has.
+    pub patience: Option<u64>,
+    pub gives_up: bool,
+    /// The step since which it could run.
+    pub since: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Operation(Instruction),
+    Ack,
+    Over,
+}
+
+/// Why a delivery stands though it could go on, and since when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Hold {
+    pub since: u64,
+    /// The delivery for which it stands; without one, until nothing else can run.
+    pub meets: Option<TaskId>,
+}
+
+/// `m0#1`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Delivery {
+    pub message: usize,
+    pub number: u32,
+}
+
+/// What an operation is made to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Injected {
+    Fail,
+    LoseReply,
+}
+
+impl<'a> System<'a> {
+    /// Before anything was delivered: a message for each of these amounts.
+    pub fn new(program: &'a Program, amounts: &'a [i64]) -> Self {
+        let mut system = Self {
+            program,
+            amounts,
+            committed: Data::default(),
+            ledger: 0,
+            transaction: None,
+            copies: Vec::new(),
+            tasks: Vec::new(),
+            messages: vec![Fate::default(); amounts.len()],
+            last: None,
+            now: 0,
+            last_fault: 0,
+            step: 0,
+            deferred: Vec::new(),
+            idle: false,
+        };
+        for message in 0..amounts.len() {
+            system.hold_copy(message);
+        }
+        system
+    }
+
+    /// What is seen now.
+    pub fn seen(&self) -> Seen {
+        (self.committed.balance, self.committed.value, self.ledger)
+    }
+
+    /// The broker has one more copy of this message, due now.
+    pub fn hold_copy(&mut self, message: usize) -> usize {
+        self.copies.push(Copy { message, due: Some(self.now), settled: false, attempts: 0, in_flight: 0 });
+        self.copies.len() - 1
+    }
+
+    /// The process that a delivery of this copy goes to when it is due: `p0` at first, then where the message was last.
+    pub fn goes_to(&self, copy: usize) -> usize {
+        match self.copies[copy].attempts {
+            0 => 0,
+            _ => self.messages[self.copies[copy].message].home,
+        }
+    }
+
+    /// Hands out a copy. The new delivery.
+    pub fn deliver(&mut self, copy: usize, process: usize) -> TaskId {
+        let held = &mut self.copies[copy];
+        held.due = None;
+        held.attempts += 1;
+        held.in_flight += 1;
+        let message = held.message;
+        let fate = &mut self.messages[message];
+        fate.deliveries += 1;
+        fate.home = process;
+        fate.delivered.get_or_insert(self.step);
+        self.tasks.push(Task {
+            delivery: Delivery { message, number: fate.deliveries },
+            process,
+            copy,
+            cursor: Cursor::default(),
+            place: Place::Over,
+            operations: 0,
+            faults_past: 0,
+            hold: None,
+            parked: false,
+            patience: None,
+            gives_up: false,
+            since: self.step,
+        });
+        self.arrive(self.tasks.len() - 1);
+        self.tasks.len() - 1
+    }
+
+    /// The delivery goes on to its next point, or ends there.
+    fn arrive(&mut self, at: TaskId) {
+        let task = &mut self.tasks[at];
+        task.faults_past = 0;
+        task.patience = None;
+        match task.cursor.next(self.program) {
+            Next::Operation(instruction) => {
+                task.operations += 1;
+                task.place = Place::Operation(instruction);
+            }
+            Next::Answered(Answer::Done) => {
+                task.place = Place::Ack;
+                let message = task.delivery.message;
+                self.messages[message].handled.get_or_insert(self.step);
+            }
+            // The broker hears at once of what is to be delivered again.
+            Next::Answered(Answer::Retry) => self.end(at, false),
+        }
+    }
+
+    /// Whether the operation before which this delivery stands finds the lock taken.
+    pub fn must_wait(&self, at: TaskId) -> bool {
+        let Place::Operation(instruction) = self.tasks[at].place else { return false };
+        let taken = self.transaction.as_ref().is_some_and(|open| open.owner != at);
+        let wants = match instruction {
+            Instruction::Begin => true,
+            Instruction::Mark(_) | Instruction::Apply | Instruction::Set => !self.tasks[at].cursor.in_transaction(),
+            // Whoever reads sees what is committed; the ledger is elsewhere; the rest is the owner's own.
+            Instruction::Check { .. } | Instruction::Emit | Instruction::Commit | Instruction::Rollback => false,
+        };
+        taken && wants && !self.tasks[at].gives_up
+    }
+
+    /// It waits for the lock; whoever stood for it goes on.
+    pub fn park(&mut self, at: TaskId) {
+        let now = self.now;
+        let task = &mut self.tasks[at];
+        task.parked = true;
+        task.faults_past = u8::MAX;
+        task.patience.get_or_insert(now + LOCK_WAIT);
+        self.release_holds(at);
+    }
+
+    /// It stops until nothing else can run. Whoever stands for it can: were it not so, a pause of the newer of two
+    /// deliveries would let nobody run.
+    pub fn pause(&mut self, at: TaskId) {
+        self.tasks[at].hold = Some(Hold { since: self.step, meets: None });
+        self.release_holds(at);
+    }
+
+    /// The operation acts and the delivery goes on.
+    pub fn act(&mut self, at: TaskId, injected: Option<Injected>) {
+        let Place::Operation(instruction) = self.tasks[at].place else { unreachable!("there is no operation") };
+        let gives_up = std::mem::take(&mut self.tasks[at].gives_up);
+        let mut reply = Reply::Failed;
+        if injected == Some(Injected::Fail) {
+            // The connection breaks, and takes with it a transaction that is open on it. The ledger has one of its own.
+            if instruction != Instruction::Emit {
+                self.close(at, false);
+            }
+        } else if !gives_up {
+            let acted = self.perform(at, instruction);
+            reply = if injected.is_some() { Reply::Failed } else { acted };
+        }
+        self.tasks[at].cursor.answered(self.program, reply);
+        self.arrive(at);
+    }
+
+    fn perform(&mut self, at: TaskId, instruction: Instruction) -> Reply {
+        let message = self.tasks[at].delivery.message;
+        let amount = self.amounts[message];
+        match instruction {
+            Instruction::Begin => {
+                self.transaction = Some(Transaction { owner: at, data: self.committed.clone(), wrote: false });
+            }
+            Instruction::Commit => self.close(at, true),
+            Instruction::Rollback => self.close(at, false),
+            Instruction::Emit => self.ledger += amount,
+            _ => match &mut self.transaction {
+                Some(open) if open.owner == at => {
+                    let before = open.data.clone();
+                    let reply = open.data.change(message, amount, instruction);
+                    open.wrote |= open.data != before;
+                    return reply;
+                }
+                _ => return self.committed.change(message, amount, instruction),
+            },
+        }
+        Reply::Fine
+    }
+
+    /// The transaction of this delivery ends, if it has one: whoever waits for the lock may try again.
+    fn close(&mut self, at: TaskId, commits: bool) {
+        let Some(ended) = self.transaction.take_if(|open| open.owner == at) else { return };
+        if commits {
+            self.committed = ended.data;
+        }
+        for task in self.tasks.iter_mut().filter(|task| task.parked) {
+            task.parked = false;
+            task.since = self.step;
+        }
+    }
+
+    /// A delivery ends, and the broker knows it as acknowledged or not.
+    pub fn end(&mut self, at: TaskId, acked: bool) {
+        self.close(at, false);
+        let task = &mut self.tasks[at];
+        task.place = Place::Over;
+        task.hold = None;
+        task.parked = false;
+        let copy = &mut self.copies[task.copy];
+        copy.in_flight -= 1;
+        if acked {
+            copy.settled = true;
+            copy.due = None;
+        } else if copy.in_flight == 0 && !copy.settled {
+            copy.due = Some(self.now + (1 << (copy.attempts - 1)));
+        }
+        self.release_holds(at);
+    }
+
+    fn release_holds(&mut self, met: TaskId) {
+        for task in &mut self.tasks {
+            if task.hold.is_some_and(|hold| hold.meets == Some(met)) {
+                task.hold = None;
+                task.since = self.step;
+            }
+        }
+    }
+
+    /// The process dies, with every delivery that it had.
+    pub fn crash(&mut self, process: usize) {
+        for at in 0..self.tasks.len() {
+            if self.tasks[at].process == process && self.tasks[at].place != Place::Over {
+                self.end(at, false);
+            }
+        }
+    }
+
+    /// Delivers the same message once more beside this delivery, which stands until the new one ends or waits for a lock:
+    /// the same copy to the other process, or another copy to `p0`.
+    pub fn beside(&mut self, at: TaskId, same_copy: bool) {
+        let Task { copy, process, delivery, .. } = self.tasks[at];
+        let other = if same_copy {
+            self.deliver(copy, (process + 1) % PROCESSES)
+        } else {
+            let copy = self.hold_copy(delivery.message);
+            self.deliver(copy, 0)
+        };
+        // A handler without operations is at its acknowledgement by now, so it has not ended.
+        self.tasks[at].hold = Some(Hold { since: self.step, meets: Some(other) });
+    }
+
+    /// Whether the broker could deliver the copy that this delivery has once more.
+    pub fn is_unsettled(&self, at: TaskId) -> bool {
+        !self.copies[self.tasks[at].copy].settled
+    }
+
+    /// Whether the operation before which this delivery stands can return an error without effect: all but a roll back.
+    pub fn can_fail(&self, at: TaskId) -> bool {
+        matches!(self.tasks[at].place, Place::Operation(instruction) if instruction != Instruction::Rollback)
+    }
+
+    /// Whether it can take effect and return an error: what changes something durable can, and so can the commit of a
+    /// transaction that wrote.
+    pub fn can_lose_reply(&self, at: TaskId) -> bool {
+        let Place::Operation(instruction) = self.tasks[at].place else { return false };
+        if instruction == Instruction::Commit {
+            return self.transaction.as_ref().is_some_and(|open| open.owner == at && open.wrote);
+        }
+        let mut after = self.clone();
+        after.perform(at, instruction);
+        (&after.committed, after.ledger) != (&self.committed, self.ledger)
+    }
+}
+
+impl Data {
+    fn change(&mut self, message: usize, amount: i64, instruction: Instruction) -> Reply {
+        match instruction {
+            Instruction::Check { .. } if self.marks.contains(&message) => return Reply::Present,
+            Instruction::Mark(_) if !self.marks.insert(message) => return Reply::Present,
+            Instruction::Apply => self.balance += amount,
+            Instruction::Set => self.value = Some(amount),
+            _ => {}
+        }
+        Reply::Fine
+    }
+}
+
+impl Task {
+    /// The point before which it stands, as histories write it.
+    pub fn point(&self) -> String {
+        match self.place {
+            Place::Operation(_) => format!("{}.{}", self.delivery, self.operations),
+            Place::Ack | Place::Over => format!("{}.ack", self.delivery),
+        }
+    }
+}
+
+impl fmt::Display for Delivery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "m{}#{}", self.message, self.number)
+    }
+}
