@@ -14,11 +14,11 @@ use crate::{
 /// A process is the handles of what is durable until [`process`](Harness::process) says otherwise.
 ///
 /// ```
-/// use redeliver_harness::{Delivery, Harness, KeyValue, Verdict, key_value::KeyValueHandle};
+/// use redeliver_harness::{Delivery, Harness, KeyValue, Verdict};
 ///
 /// let verdict = Harness::new(KeyValue::new("cache").observe_prefix("balance")).verdict(
 ///     1..1000i64,
-///     async |cache: &KeyValueHandle, m: &Delivery<i64>| {
+///     async |cache: &KeyValue, m: &Delivery<i64>| {
 ///         if cache.put_if_absent(m.id(), "seen", None).await? {
 ///             cache.add("balance", *m.payload()).await?;
 ///         }

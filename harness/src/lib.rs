@@ -9,6 +9,8 @@ mod error;
 mod harness;
 pub mod history;
 mod machine;
+#[doc(hidden)]
+pub mod measure;
 mod message;
 mod messages;
 mod oracle;

@@ -130,6 +130,12 @@ impl Supply {
         Self { clock, random: AtomicU64::new(seed), drew: AtomicBool::new(false) }
     }
 
+    /// Begins anew, for another delivery.
+    pub(crate) fn begin(&mut self, seed: u64) {
+        *self.random.get_mut() = seed;
+        *self.drew.get_mut() = false;
+    }
+
     /// Whether randomness was drawn.
     pub(crate) fn drew(&self) -> bool {
         self.drew.load(Ordering::Relaxed)

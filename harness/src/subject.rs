@@ -2,6 +2,8 @@
 //!
 //! The typed side (a store, a process, a handler, a payload) is `world`.
 
+use std::time::Duration;
+
 use crate::{
     Error, History,
     history::Published,
@@ -63,6 +65,9 @@ pub(crate) struct Reference {
     /// For each of these there is one more message, like it but with an id of its own, in the places after the last. In the
     /// observation of the run the id reads as the other's.
     pub(crate) one_more_like: Vec<usize>,
+    /// The virtual time at which it is observed, if its own is not later: what expires is to be seen as late as in the
+    /// history.
+    pub(crate) until: Duration,
 }
 
 /// One set of messages that is searched.

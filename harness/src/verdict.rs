@@ -1,6 +1,6 @@
 //! What a check comes to: a verdict, how far it searched, a counterexample.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use crate::{
     History,
@@ -32,6 +32,8 @@ pub struct Searched {
     pub workloads: Vec<String>,
     /// How often each kind of fault acted, by its word, in alphabetical order.
     pub acted: Vec<(&'static str, u64)>,
+    /// By how much the clock was made to jump, where anything read it.
+    pub jumps: Vec<Duration>,
     /// Messages whose loss could not have been seen, as a person reads them.
     pub unseen: Vec<String>,
     /// Only one history that somebody gave was replayed.

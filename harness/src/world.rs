@@ -2,7 +2,7 @@
 //!
 //! Everything else sees it as a [`Subject`].
 
-use std::{collections::BTreeMap, fmt, rc::Rc, sync::Arc, thread};
+use std::{collections::BTreeMap, fmt, rc::Rc, sync::Arc, thread, time::Duration};
 
 use crate::{
     Delivery, Error, History, IntoOutcome, Message, Outcome, Store,
@@ -91,9 +91,11 @@ where
             messages.push(Arc::clone(made.expect("messages are made before they are delivered")));
         }
         let mut aliases: Vec<(String, String)> = Vec::new();
+        let mut until = Duration::ZERO;
         let (faults, turns) = match job {
             Job::Replay(history) => (&history.faults[..], None),
             Job::Reference(_, reference) => {
+                until = reference.until;
                 for like in &reference.one_more_like {
                     let original = &messages[*like];
                     let fresh = format!("{}~again{}~", original.id, aliases.len() + 1);
@@ -109,6 +111,7 @@ where
             messages: messages.len(),
             faults,
             turns,
+            until,
         };
         let mut stage = Stage {
             store: &mut self.store,

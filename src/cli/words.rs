@@ -3,7 +3,7 @@
 //! A verdict's own screen is the harness's.
 
 use comfy_table::{Cell, ContentArrangement, Table, presets};
-use redeliver_harness::{Searched, Verdict};
+use redeliver_harness::{Anomaly, History, Searched, Verdict};
 use redeliver_strategies::{Entry, expected::Expected};
 
 use super::{Answer, Exit};
@@ -22,11 +22,14 @@ pub(super) fn answer(entry: &Entry, verdict: &Verdict) -> Answer {
 pub(super) fn verdict(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Holds(_) => "holds".to_owned(),
-        Verdict::Violated(counterexample) => {
-            format!("{}, {}", counterexample.anomaly(), counted(counterexample.history().faults.len() as u64, "fault"))
-        }
+        Verdict::Violated(found) => violation(found.anomaly(), found.history()),
         Verdict::Inconclusive(why) => format!("inconclusive: {}", why.reason),
     }
+}
+
+/// An anomaly and how many faults it took.
+pub(super) fn violation(anomaly: Anomaly, history: &History) -> String {
+    format!("{anomaly}, {}", counted(history.faults.len() as u64, "fault"))
 }
 
 /// How far a search went before its verdict.

@@ -1,6 +1,12 @@
 //! The tests of the whole, in one binary.
 
+mod cli;
+mod detection;
+mod golden;
 mod histories;
 mod history_errors;
 mod judge;
+mod readme;
+mod readme_example;
 mod round_trip;
+mod soundness;

@@ -9,7 +9,7 @@ use std::{
 use super::{
     plan::Call,
     replay::Run,
-    task::{State, Task, Until, Woken},
+    task::{Given, State, Task, Until},
     ticket::{Grant, Ready, Report, TaskId},
     trace::{Answer, Detail, Event, Origin, Settlement, Supplied},
 };
@@ -17,7 +17,6 @@ use crate::{
     Error,
     delivery::{CopyId, Ending},
     history::{Coordinate, DeliveryName, Fault, Place},
-    message::Supply,
 };
 
 impl Run<'_> {
@@ -34,20 +33,20 @@ impl Run<'_> {
         fate.supplied.push(supplied);
         let process = self.desk.process(process);
         self.events.push(Event::Delivered { delivery, process: process.clone(), origin });
-        let supply = Arc::new(Supply::new(Arc::clone(self.desk.clock()), supplied.seed));
-        let call = Call { message, process: process.clone(), attempt, copy, supply: Arc::clone(&supply) };
+        let again = self.room.given.pop().and_then(|given| given.again(supplied.seed));
+        let given = again.unwrap_or_else(|| Given::new(self.desk.clock(), supplied.seed));
+        let call = Call { message, process: process.clone(), attempt, copy, supply: Arc::clone(&given.supply) };
         let work = self.handlers.start(call)?;
         self.tasks.push(Task {
             delivery,
             copy,
             process,
             work: Some(work),
-            supply,
+            given,
             state: State::Fresh,
             hold: None,
             waiting_since: self.turn,
             operations: 0,
-            woken: Arc::new(Woken::default()),
             woken_noted: false,
         });
         Ok(self.tasks.len() - 1)
@@ -57,8 +56,6 @@ impl Run<'_> {
     fn supply(&mut self, delivery: DeliveryName, copy: CopyId) -> Supplied {
         if let Some(turn) = self.plan.turns.map(|turns| turns[copy.0]) {
             self.desk.clock().set(turn.at);
-            // The horizon counts from here: what waits for a lock gives up in time, however late the turn is.
-            self.last_fault = turn.at;
             return Supplied { began: turn.at, seed: turn.seed, ..Supplied::default() };
         }
         let seed = (delivery.message as u64) << 32 | u64::from(delivery.number);
@@ -74,7 +71,7 @@ impl Run<'_> {
                 return self.poll(task, None);
             }
             State::AtAck(answer) => answer.clone(),
-            State::Running if self.tasks[task].woken.is_set() => return self.poll(task, None),
+            State::Running if self.tasks[task].given.woken.is_set() => return self.poll(task, None),
             State::Running => return self.operation(task),
             State::Ended => unreachable!("a task that has ended is never chosen"),
         };
@@ -126,14 +123,14 @@ impl Run<'_> {
         }
         let task = &mut self.tasks[at];
         let work = task.work.as_mut().expect("a task that runs has its work");
-        let waker = task.woken.waker();
+        let waker = &task.given.waker;
         // Whatever woke it until now, the granted ticket included, this is the poll that it was woken for.
-        task.woken.take();
+        task.given.woken.take();
         task.woken_noted = false;
-        self.desk.begin_poll(at, task.operations);
-        let polled = panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut Context::from_waker(&waker))));
+        self.desk.begin_poll(at, task.operations, waker);
+        let polled = panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut Context::from_waker(waker))));
         task.operations = self.desk.end_poll();
-        let mut reports = std::mem::take(&mut self.reports);
+        let mut reports = std::mem::take(&mut self.room.reports);
         self.desk.take_reports(&mut reports);
         for (place, report) in reports.drain(..).enumerate() {
             // What acted further took turns of its own.
@@ -141,7 +138,7 @@ impl Run<'_> {
             self.steps += u32::from(place > 0);
             self.record(at, report)?;
         }
-        self.reports = reports;
+        self.room.reports = reports;
         self.note_supply(at);
         match polled {
             Ok(Poll::Pending) => {}
@@ -156,7 +153,7 @@ impl Run<'_> {
     fn note_woken(&mut self) {
         let turn = self.turn;
         for task in &mut self.tasks {
-            if task.woken.is_set() && !std::mem::replace(&mut task.woken_noted, true) {
+            if task.given.woken.is_set() && !std::mem::replace(&mut task.woken_noted, true) {
                 task.waiting_since = turn;
             }
         }
@@ -197,7 +194,7 @@ impl Run<'_> {
     /// Remembers whether the handler used the clock or the randomness that it was given.
     fn note_supply(&mut self, task: TaskId) {
         let delivery = self.tasks[task].delivery;
-        let drew = self.tasks[task].supply.drew();
+        let drew = self.tasks[task].given.supply.drew();
         let read = self.desk.clock().take_read();
         let supplied = self.supplied(delivery);
         supplied.drew |= drew;

@@ -8,10 +8,12 @@ mod act;
 #[cfg(feature = "sqlite")]
 pub(crate) mod baton;
 mod faults;
+mod host;
 mod operation;
 mod plan;
 pub(crate) mod quiet;
 mod replay;
+mod room;
 mod schedule;
 mod standing;
 mod task;
@@ -26,6 +28,6 @@ pub(crate) use operation::{Act, Operation, Turn as OperationTurn, operate};
 pub(crate) use plan::{Call, Handlers, Plan, Turn};
 pub(crate) use replay::Machine;
 pub(crate) use task::Work;
-pub(crate) use ticket::{Clock, Ticket, lives, release_locks};
+pub(crate) use ticket::{Clock, Ticket, lives, now, release_locks};
 #[cfg(feature = "sqlite")]
 pub(crate) use ticket::{Grant, acted_further, give_up};

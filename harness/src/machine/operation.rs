@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    ticket::{Grant, Ticket},
+    ticket::{Grant, Registered, Terms, Ticket},
     trace::{Facts, Injected, Words},
 };
 use crate::store::Process;
@@ -40,10 +40,10 @@ pub(crate) enum Act<T> {
 pub(crate) struct Turn {
     grant: Grant,
     now: Duration,
-    wants_words: bool,
     /// What the step was; the operation fills it in.
     pub(crate) facts: Facts,
-    words: Words,
+    /// Its words, if anybody wants them.
+    words: Option<Box<Words>>,
 }
 
 impl Turn {
@@ -65,13 +65,13 @@ impl Turn {
 
     /// Whether anybody wants the words of this step.
     pub(crate) fn wants_words(&self) -> bool {
-        self.wants_words
+        self.words.is_some()
     }
 
     /// Fills in the words of this step, if anybody wants them.
     pub(crate) fn words(&mut self, fill: impl FnOnce(&mut Words)) {
-        if self.wants_words {
-            fill(&mut self.words);
+        if let Some(words) = &mut self.words {
+            fill(words);
         }
     }
 }
@@ -94,37 +94,30 @@ impl<O: Operation + Unpin> Future for Operating<O> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<O::Output> {
         let this = &mut *self;
         let Some(ticket) = &this.ticket else {
-            match Ticket::register_polled_by(context.waker()) {
+            match Ticket::register_for(&this.process, context.waker()) {
+                Registered::Waits(ticket) => this.ticket = Some(ticket),
                 // A dead process's handles never act again, whoever still holds them.
-                Some(ticket) if !ticket.is_alive(&this.process) => {}
-                Some(ticket) => this.ticket = Some(ticket),
-                None => return Poll::Ready(this.operation.outside()),
+                Registered::Dead => {}
+                Registered::Outside => return Poll::Ready(this.operation.outside()),
             }
             return Poll::Pending;
         };
-        let Some(grant) = ticket.granted().filter(|_| ticket.is_alive(&this.process)) else {
-            ticket.polled_in_vain(context.waker());
+        let Some(Terms { grant, now, wants_words }) = ticket.turn(&this.process, context.waker()) else {
             return Poll::Pending;
         };
-        let mut turn = Turn {
-            grant,
-            now: ticket.now(),
-            wants_words: ticket.wants_words(),
-            facts: Facts { gave_up: grant.give_up, ..Facts::default() },
-            words: Words::default(),
-        };
+        let facts = Facts { gave_up: grant.give_up, ..Facts::default() };
+        let mut turn = Turn { grant, now, facts, words: wants_words.then(Box::default) };
         let act = this.operation.act(&mut turn);
-        let words = turn.wants_words.then(|| Box::new(turn.words));
         match act {
             Act::Done(output) => {
                 if let Some(ticket) = this.ticket.take() {
-                    ticket.acted(turn.facts, words);
+                    ticket.acted(turn.facts, turn.words);
                 }
                 Poll::Ready(output)
             }
             Act::Blocked(patience) => {
                 assert!(!grant.give_up, "an operation waits for a lock though it was told to give up");
-                ticket.blocked(patience, words);
+                ticket.blocked(patience, turn.words);
                 ticket.polled_in_vain(context.waker());
                 Poll::Pending
             }

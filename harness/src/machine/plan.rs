@@ -22,6 +22,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) faults: &'a [Fault],
     /// Set for a reference run: each of these once, one after the other, whatever comes of it.
     pub(crate) turns: Option<&'a [Turn]>,
+    /// For a reference run: not before this time is it observed.
+    pub(crate) until: Duration,
 }
 
 /// One delivery of a reference run.

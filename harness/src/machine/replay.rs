@@ -2,16 +2,17 @@
 //!
 //! In which order things happen is `schedule`; what each thing does is `act`; what faults do is `faults`.
 
-use std::{panic, rc::Rc, time::Duration};
+use std::{cell::Cell, mem, panic, rc::Rc, time::Duration};
 
 use rustc_hash::FxHasher;
 use std::hash::{Hash, Hasher};
 
 use super::{
-    plan::{Handlers, Once, Plan},
+    plan::{Handlers, Plan},
     quiet,
+    room::Room,
     task::{State, Task, Until},
-    ticket::{Desk, Report, TaskId},
+    ticket::{Desk, TaskId},
     trace::{Acted, Answer, Detail, End, Event, Fate, Replay, Supplied, Unused},
 };
 use crate::{
@@ -26,7 +27,8 @@ const MOST_STEPS: u32 = 10_000;
 
 /// The machine: what outlives one replay.
 pub(crate) struct Machine {
-    pub(super) desk: Rc<Desk>,
+    desk: Rc<Desk>,
+    room: Cell<Room>,
 }
 
 /// The state of one replay.
@@ -48,8 +50,7 @@ pub(super) struct Run<'a> {
     /// Deferrals hold nothing back any more, since what they wait for never comes.
     pub(super) deferrals_over: bool,
     pub(super) steps: u32,
-    /// Kept for its room.
-    pub(super) reports: Vec<Report>,
+    pub(super) room: Room,
     pub(super) events: Vec<Event>,
     pub(super) acted: Vec<Acted>,
     pub(super) fates: Vec<Fate>,
@@ -76,7 +77,7 @@ pub(super) enum FaultState {
 impl Machine {
     /// Uses this thread's machine: one is made for a thread and used for all of its replays.
     pub(crate) fn on_this_thread<T>(with: impl FnOnce(&Machine) -> T) -> T {
-        thread_local!(static MACHINE: Machine = Machine { desk: Desk::new() });
+        thread_local!(static MACHINE: Machine = Machine { desk: Desk::new(), room: Cell::default() });
         MACHINE.with(with)
     }
 
@@ -94,11 +95,12 @@ impl Machine {
         // Panics of this thread are not printed meanwhile, so one must not go by without its words.
         let replayed = panic::catch_unwind(panic::AssertUnwindSafe(|| {
             handlers.reset()?;
-            let mut run = Run::new(&self.desk, plan, handlers, detail);
+            let mut run = Run::new(&self.desk, plan, handlers, detail, self.room.take());
             let ended = run.start().and_then(|()| run.to_the_end());
             let replay = ended.and_then(|end| run.finish(end));
             // Whatever is left is dropped by dead processes: nothing that it does in dropping reaches a store.
             run.drop_everything();
+            self.room.set(run.leave());
             replay
         }));
         replayed.unwrap_or_else(|panic| Err(Error::Other(quiet::message(panic.as_ref()))))
@@ -106,34 +108,37 @@ impl Machine {
 }
 
 impl<'a> Run<'a> {
-    fn new(desk: &'a Desk, plan: &'a Plan<'a>, handlers: &'a mut dyn Handlers, detail: Detail) -> Self {
-        let mut queue: Box<dyn Queue> = match plan.turns {
-            Some(turns) => Box::new(Once::new(turns)),
-            None => plan.rules.queue(),
-        };
-        queue.publish(plan.messages);
+    fn new(desk: &'a Desk, plan: &'a Plan<'a>, handlers: &'a mut dyn Handlers, detail: Detail, mut room: Room) -> Self {
         Self {
             desk,
             plan,
             handlers,
             detail,
-            queue,
-            tasks: Vec::new(),
+            queue: room.take_queue(plan),
+            tasks: mem::take(&mut room.tasks),
             last: None,
             turn: 0,
-            faults: vec![FaultState::Waiting; plan.faults.len()],
+            faults: filled(mem::take(&mut room.faults), FaultState::Waiting, plan.faults.len()),
             last_fault: Duration::ZERO,
             deferrals_over: false,
             steps: 0,
-            reports: Vec::new(),
-            events: Vec::new(),
+            events: Vec::with_capacity(room.events),
             acted: Vec::new(),
             fates: vec![Fate::default(); plan.messages],
-            numbers: vec![0; plan.messages],
-            homes: vec![0; plan.messages],
+            numbers: filled(mem::take(&mut room.numbers), 0, plan.messages),
+            homes: filled(mem::take(&mut room.homes), 0, plan.messages),
             seen_before: None,
             standing: None,
+            room,
         }
+    }
+
+    /// Leaves its room to the next replay.
+    fn leave(self) -> Room {
+        let Run { mut room, mut tasks, faults, numbers, homes, queue, plan, .. } = self;
+        room.given.extend(tasks.drain(..).map(|task| task.given));
+        let queue = if plan.turns.is_none() { Some((plan.rules.name(), queue)) } else { room.queue.take() };
+        Room { tasks, faults, numbers, homes, queue, ..room }
     }
 
     fn start(&mut self) -> Result<(), Error> {
@@ -180,15 +185,19 @@ impl<'a> Run<'a> {
     }
 
     fn finish(&mut self, end: End) -> Result<Replay, Error> {
+        if self.plan.turns.is_some() {
+            self.desk.clock().set(self.desk.clock().now().max(self.plan.until));
+        }
         let observation = self.handlers.observe()?;
         let mut hasher = FxHasher::default();
         self.events.hash(&mut hasher);
         let unused = self.unused();
+        self.room.events = self.events.len();
         Ok(Replay {
-            events: std::mem::take(&mut self.events),
-            acted: std::mem::take(&mut self.acted),
+            events: mem::take(&mut self.events),
+            acted: mem::take(&mut self.acted),
             unused,
-            fates: std::mem::take(&mut self.fates),
+            fates: mem::take(&mut self.fates),
             observation,
             end,
             key: hasher.finish(),
@@ -220,7 +229,7 @@ impl<'a> Run<'a> {
 
     /// Drops what is left of a handler. A panic of a drop guard is swallowed.
     pub(super) fn drop_work(&mut self, task: TaskId) {
-        let work = self.tasks[task].work.take();
+        let Some(work) = self.tasks[task].work.take() else { return };
         let _ = panic::catch_unwind(panic::AssertUnwindSafe(|| drop(work)));
         self.desk.forget(task);
     }
@@ -274,4 +283,11 @@ impl<'a> Run<'a> {
     pub(super) fn panicked(payload: Box<dyn std::any::Any + Send>) -> Answer {
         Answer::Panicked(quiet::message(payload.as_ref()))
     }
+}
+
+/// So many of the same, in a vector that was used before.
+fn filled<T: Clone>(mut room: Vec<T>, with: T, length: usize) -> Vec<T> {
+    room.clear();
+    room.resize(length, with);
+    room
 }

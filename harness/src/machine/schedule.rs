@@ -10,7 +10,7 @@ use super::{
     replay::Run,
     task::{Hold, State, Until},
     ticket::{TaskId, TicketId},
-    trace::{Event, Origin},
+    trace::{Detail, Event, Origin},
 };
 use crate::{
     Error,
@@ -69,7 +69,7 @@ impl Run<'_> {
         task.hold.is_none()
             && match task.state {
                 State::Fresh | State::AtAck(_) => true,
-                State::Running => task.woken.is_set() || self.desk.first_ready(at).is_some(),
+                State::Running => task.given.woken.is_set() || self.desk.first_ready(at).is_some(),
                 State::Ended => false,
             }
     }
@@ -166,6 +166,12 @@ impl Run<'_> {
         if to > self.desk.clock().now() {
             self.desk.clock().set(to);
             self.events.push(Event::Clock { to });
+            // What expires now is the clock's doing and not that of the next step. A store that cannot say says so again.
+            if self.detail == Detail::Watched
+                && let Ok(now) = self.handlers.observe()
+            {
+                self.seen_before = Some(now);
+            }
         }
     }
 

@@ -47,7 +47,7 @@ impl Run<'_> {
         open.sort_by_key(|at| (self.tasks[*at].waiting_since, *at));
         for at in &open {
             let task = &self.tasks[*at];
-            (*at, task.waiting_since == self.turn, task.woken.is_set()).hash(hasher);
+            (*at, task.waiting_since == self.turn, task.given.woken.is_set()).hash(hasher);
         }
         open.retain(|at| self.tasks[*at].hold.is_some());
         open.sort_by_key(|at| (self.tasks[*at].hold.map(|hold| hold.since), *at));

@@ -10,7 +10,10 @@ use std::{
     task::{Wake, Waker},
 };
 
-use super::{ticket::TaskId, trace::Answer};
+use super::{
+    ticket::{Clock, TaskId},
+    trace::Answer,
+};
 use crate::{
     delivery::CopyId,
     history::{Coordinate, DeliveryName},
@@ -27,7 +30,7 @@ pub(super) struct Task {
     pub(super) copy: CopyId,
     pub(super) process: Process,
     pub(super) work: Option<Work>,
-    pub(super) supply: Arc<Supply>,
+    pub(super) given: Given,
     pub(super) state: State,
     /// Why it stands though it could run.
     pub(super) hold: Option<Hold>,
@@ -35,9 +38,34 @@ pub(super) struct Task {
     pub(super) waiting_since: u64,
     /// Operations registered so far.
     pub(super) operations: u32,
-    pub(super) woken: Arc<Woken>,
     /// That it was woken is counted in `waiting_since`.
     pub(super) woken_noted: bool,
+}
+
+/// What a delivery in progress is given that others may hold on to. Used for another one when nobody does.
+pub(super) struct Given {
+    pub(super) supply: Arc<Supply>,
+    pub(super) woken: Arc<Woken>,
+    /// Wakes `woken`.
+    pub(super) waker: Waker,
+}
+
+impl Given {
+    pub(super) fn new(clock: &Arc<Clock>, seed: u64) -> Self {
+        let woken = Arc::new(Woken::default());
+        Self { supply: Arc::new(Supply::new(Arc::clone(clock), seed)), waker: Waker::from(Arc::clone(&woken)), woken }
+    }
+
+    /// The same for a delivery with this seed, if nobody else holds any of it.
+    pub(super) fn again(mut self, seed: u64) -> Option<Self> {
+        // The machine holds `woken` itself and by the waker.
+        if Arc::strong_count(&self.woken) > 2 {
+            return None;
+        }
+        self.woken.take();
+        Arc::get_mut(&mut self.supply)?.begin(seed);
+        Some(self)
+    }
 }
 
 /// How far a delivery has come.
@@ -82,10 +110,6 @@ impl Woken {
 
     pub(super) fn take(&self) -> bool {
         self.0.swap(false, Ordering::AcqRel)
-    }
-
-    pub(super) fn waker(self: &Arc<Self>) -> Waker {
-        Waker::from(Arc::clone(self))
     }
 }
 

@@ -75,7 +75,7 @@ impl<S: Store, C: 'static, F> Stage<S, C, F> {
     {
         let rules = DeliveryModel::at_least_once().rules();
         self.processes = vec![None, None];
-        let plan = Plan { rules, processes: 2, messages, faults, turns };
+        let plan = Plan { rules, processes: 2, messages, faults, turns, until: std::time::Duration::ZERO };
         Machine::on_this_thread(|machine| machine.replay(&plan, self, Detail::Words))
     }
 }

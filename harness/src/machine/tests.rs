@@ -374,7 +374,7 @@ fn a_reference_run_delivers_one_after_the_other_whatever_comes_of_it() {
     let mut stage = Stage::with_process(
         store(),
         |kv| (kv, Gate::default()),
-        async |(kv, gate): &(KeyValue, Gate), given: &Given| {
+        async |(kv, gate): &(KeyValue, Gate), _: &Given| {
             gate.take().await;
             kv.add("n", 1).await
         },

@@ -16,6 +16,8 @@ use std::{
     time::Duration,
 };
 
+use redeliver_point::host;
+
 use super::trace::{Detail, Facts, Injected, Words};
 use crate::store::Process;
 
@@ -33,6 +35,8 @@ pub(crate) struct Desk {
     next: Cell<u64>,
     /// The task that is being polled, and how many operations it has registered so far.
     polled: Cell<Option<(TaskId, u32)>>,
+    /// What its own waker wakes. Nobody has to be woken with it in a poll of that very task.
+    own_waker: Cell<*const ()>,
     granted: Cell<Option<(TicketId, Grant)>>,
     reports: RefCell<Vec<Report>>,
     detail: Cell<Detail>,
@@ -41,6 +45,8 @@ pub(crate) struct Desk {
     alive: RefCell<Vec<u32>>,
     /// A lock was released since the machine last looked.
     released: Cell<bool>,
+    /// A `step` is being polled to its end: nothing else gets a turn.
+    stepping: Cell<bool>,
     /// Why the replay cannot go on, if it cannot.
     trouble: RefCell<Option<String>>,
 }
@@ -68,7 +74,7 @@ struct Entry {
     waits: Waits,
     /// When its store gives up, if it has found a lock taken.
     patience_ends: Option<Duration>,
-    /// Whom to wake when it is granted: who polls it may poll nobody who was not woken.
+    /// Whom to wake when it is granted, if that is not the task itself: who polls it may poll nobody who was not woken.
     waker: Option<Waker>,
 }
 
@@ -143,12 +149,14 @@ impl Desk {
             tickets: RefCell::default(),
             next: Cell::new(DESKS.fetch_add(1, Ordering::Relaxed) << 40),
             polled: Cell::new(None),
+            own_waker: Cell::new(std::ptr::null()),
             granted: Cell::new(None),
             reports: RefCell::default(),
             detail: Cell::new(Detail::Facts),
             clock: Arc::default(),
             alive: RefCell::default(),
             released: Cell::new(false),
+            stepping: Cell::new(false),
             trouble: RefCell::new(None),
         })
     }
@@ -163,6 +171,7 @@ impl Desk {
         self.clock.set(Duration::ZERO);
         self.clock.take_read();
         self.released.set(false);
+        self.stepping.set(false);
         self.trouble.replace(None);
         let mut alive = self.alive.borrow_mut();
         alive.clear();
@@ -176,7 +185,7 @@ impl Desk {
             Some(_) => None,
             None => {
                 *desk = Some(Rc::clone(self));
-                Some(Entered(()))
+                Some(Entered { host_before: host::install(Some(&super::host::MACHINE)) })
             }
         })
     }
@@ -185,9 +194,10 @@ impl Desk {
         &self.clock
     }
 
-    /// A task is about to be polled that has registered so many operations.
-    pub(crate) fn begin_poll(&self, task: TaskId, operations: u32) {
+    /// A task is about to be polled, with this waker, that has registered so many operations.
+    pub(crate) fn begin_poll(&self, task: TaskId, operations: u32, waker: &Waker) {
         self.polled.set(Some((task, operations)));
+        self.own_waker.set(waker.data());
     }
 
     /// It was: how many operations it has registered now.
@@ -302,13 +312,39 @@ impl Desk {
 
     fn register(&self, waker: Option<&Waker>) -> Option<TicketId> {
         let (task, operations) = self.polled.get()?;
+        assert!(
+            !self.stepping.get(),
+            "an operation of a handle within `step`: it is a step of its own, so await it as it is"
+        );
         let number = operations + 1;
         self.polled.set(Some((task, number)));
         let id = TicketId(self.next.get());
         self.next.set(id.0 + 1);
-        let waker = waker.cloned();
+        let waker = waker.filter(|waker| self.is_foreign(waker)).cloned();
         self.tickets.borrow_mut().push(Entry { id, task, number, waits: Waits::Turn, patience_ends: None, waker });
         Some(id)
+    }
+
+    /// Whether this waker does not wake the task that is being polled itself.
+    fn is_foreign(&self, waker: &Waker) -> bool {
+        waker.data() != self.own_waker.get()
+    }
+
+    /// A ticket was polled with this waker, and it was not its turn.
+    fn polled_in_vain(&self, ticket: TicketId, waker: &Waker) {
+        let mut waker = self.is_foreign(waker).then(|| waker.clone());
+        self.with(ticket, |entry| {
+            if entry.waits == Waits::Poll {
+                entry.waits = Waits::Turn;
+            }
+            std::mem::swap(&mut entry.waker, &mut waker);
+        });
+    }
+
+    fn remove(&self, ticket: TicketId) -> Option<Entry> {
+        let mut tickets = self.tickets.borrow_mut();
+        let place = tickets.iter().position(|entry| entry.id == ticket)?;
+        Some(tickets.remove(place))
     }
 
     fn with<T>(&self, ticket: TicketId, change: impl FnOnce(&mut Entry) -> T) -> Option<T> {
@@ -317,12 +353,32 @@ impl Desk {
 }
 
 /// While it lives, handles on this thread turn to one desk.
-pub(crate) struct Entered(());
+pub(crate) struct Entered {
+    host_before: Option<&'static dyn host::Host>,
+}
 
 impl Drop for Entered {
     fn drop(&mut self) {
         DESK.set(None);
+        host::install(self.host_before);
     }
+}
+
+/// What became of an operation that asked for its turn.
+pub(crate) enum Registered {
+    /// It waits.
+    Waits(Ticket),
+    /// Its handle is dead.
+    Dead,
+    /// No replay is going on, or nobody is being polled.
+    Outside,
+}
+
+/// A turn: on what terms, when, and whether anybody wants to hear of it in words.
+pub(crate) struct Terms {
+    pub(crate) grant: Grant,
+    pub(crate) now: Duration,
+    pub(crate) wants_words: bool,
 }
 
 /// An operation's claim to a turn. Dropped, it is taken away again.
@@ -342,6 +398,32 @@ impl Ticket {
         on_desk(|desk| desk.register(Some(waker))).flatten().map(|id| Self { id })
     }
 
+    /// Registers an operation of a handle that was opened for this process, whose future is polled with this waker.
+    pub(crate) fn register_for(process: &Process, waker: &Waker) -> Registered {
+        let registered = on_desk(|desk| {
+            let id = desk.register(Some(waker))?;
+            if desk.is_alive(process) {
+                return Some(Registered::Waits(Self { id }));
+            }
+            desk.remove(id);
+            Some(Registered::Dead)
+        });
+        registered.flatten().unwrap_or(Registered::Outside)
+    }
+
+    /// Its turn, if it has come, for a handle that was opened for this process. Else it was polled in vain.
+    pub(crate) fn turn(&self, process: &Process, waker: &Waker) -> Option<Terms> {
+        on_desk(|desk| {
+            let granted = desk.granted.get().filter(|(id, _)| *id == self.id && desk.is_alive(process));
+            let Some((_, grant)) = granted else {
+                desk.polled_in_vain(self.id, waker);
+                return None;
+            };
+            Some(Terms { grant, now: desk.clock.now(), wants_words: desk.detail.get() >= Detail::Words })
+        })
+        .flatten()
+    }
+
     /// Whether this is its turn, and on what terms.
     pub(crate) fn granted(&self) -> Option<Grant> {
         on_desk(|desk| desk.granted.get()).flatten().and_then(|(id, grant)| (id == self.id).then_some(grant))
@@ -349,20 +431,7 @@ impl Ticket {
 
     /// It was polled with this waker, and it is not its turn.
     pub(crate) fn polled_in_vain(&self, waker: &Waker) {
-        let mut waker = Some(waker.clone());
-        on_desk(|desk| {
-            desk.with(self.id, |entry| {
-                if entry.waits == Waits::Poll {
-                    entry.waits = Waits::Turn;
-                }
-                std::mem::swap(&mut entry.waker, &mut waker);
-            })
-        });
-    }
-
-    /// Whether the process that a handle was opened for still lives.
-    pub(crate) fn is_alive(&self, process: &Process) -> bool {
-        lives(process)
+        on_desk(|desk| desk.polled_in_vain(self.id, waker));
     }
 
     /// Whether the words of this step are wanted.
@@ -377,11 +446,14 @@ impl Ticket {
 
     /// Tells that the operation acted; the ticket is used up.
     pub(crate) fn acted(self, facts: Facts, words: Option<Box<Words>>) {
-        on_desk(|desk| {
-            if let Some(number) = desk.with(self.id, |entry| entry.number) {
-                desk.reports.borrow_mut().push(Report::Acted(number, facts, words));
-            }
+        let gone = on_desk(|desk| {
+            let entry = desk.remove(self.id)?;
+            desk.reports.borrow_mut().push(Report::Acted(entry.number, facts, words));
+            Some(entry)
         });
+        drop(gone);
+        // Nothing is left for its drop to take away.
+        std::mem::forget(self);
     }
 
     /// Tells that the operation found a lock taken, and for how long its store waits for one.
@@ -407,12 +479,7 @@ pub(crate) fn acted_further(facts: Facts) {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let gone = on_desk(|desk| {
-            let mut tickets = desk.tickets.borrow_mut();
-            let place = tickets.iter().position(|entry| entry.id == self.id)?;
-            Some(tickets.remove(place))
-        });
-        drop(gone);
+        drop(on_desk(|desk| desk.remove(self.id)));
     }
 }
 
@@ -426,11 +493,26 @@ pub(crate) fn release_locks() {
     on_desk(|desk| desk.released.set(true));
 }
 
+/// A `step` is about to be polled to its end.
+pub(super) fn step_begins() {
+    on_desk(|desk| desk.stepping.set(true));
+}
+
+/// It was.
+pub(super) fn step_ends() {
+    on_desk(|desk| desk.stepping.set(false));
+}
+
 /// Tells the machine that the replay cannot be judged, and why. Does nothing outside a replay.
 pub(crate) fn give_up(why: &str) {
     on_desk(|desk| {
         desk.trouble.borrow_mut().get_or_insert_with(|| why.to_owned());
     });
+}
+
+/// The virtual time, if a replay is going on, on this thread.
+pub(crate) fn now() -> Option<Duration> {
+    DESK.with_borrow(|desk| desk.as_ref().map(|desk| desk.clock.now()))
 }
 
 /// Whether a replay is going on, on this thread, in which this process lives.

@@ -104,6 +104,7 @@ impl<'a> Case<'a> {
         rank.extend(messages..messages + wanted.like.len());
         loop {
             let supplies: Vec<Vec<Turn>> = (0..rank.len()).map(|place| self.turns(place, original(place))).collect();
+            let until = self.used.seen_at(self.replay);
             let mut found = None;
             let mut learned = false;
             let _ = wanted.order.each(wanted.take, &rank, &mut |order| {
@@ -114,7 +115,8 @@ impl<'a> Case<'a> {
                         return Ok(ControlFlow::Break(()));
                     };
                     self.left = left;
-                    let reference = Reference { turns: turns.to_vec(), one_more_like: wanted.like.clone() };
+                    let one_more_like = wanted.like.clone();
+                    let reference = Reference { turns: turns.to_vec(), one_more_like, until };
                     let run = references.run(subject, self.history, &reference)?;
                     if let Some(why) = &run.endless {
                         self.unclear.get_or_insert_with(|| format!("in a reference run {why}"));

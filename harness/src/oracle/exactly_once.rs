@@ -109,6 +109,7 @@ impl Oracle {
         if self.contract.order_published && !turns.is_sorted_by_key(|turn| turn.message) {
             return Ok(false);
         }
+        self.likeliest.until = used.seen_at(replay);
         let run = self.references.run(subject, history, &self.likeliest)?;
         let everyone: Places = self.likeliest.turns.iter().map(|turn| turn.message).collect();
         Ok(run.endless.is_none()

@@ -3,13 +3,13 @@
 //! Which reference runs a history has is `case`'s. A run depends on the messages and on the delivery model, on neither the
 //! faults nor the number of processes (it runs in one), so that the thousands of histories of a workload share them.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use super::order::Places;
 use crate::{
     DeliveryModel, Error, History, Observation,
     history::Published,
-    machine::trace::{Detail, End, Fate, Replay, Supplied},
+    machine::trace::{Detail, End, Event, Fate, Replay, Supplied},
     subject::{Job, Reference, Subject},
 };
 
@@ -151,11 +151,23 @@ impl Used {
         self.clock.without(other.clock).is_empty() && self.random.without(other.random).is_empty()
     }
 
+    /// When a reference run is observed: as late as the history was, if anything depends on the clock.
+    pub(super) fn seen_at(self, replay: &Replay) -> Duration {
+        if self.clock.is_empty() {
+            return Duration::ZERO;
+        }
+        let time = |event: &Event| match event {
+            Event::Clock { to } => Some(*to),
+            _ => None,
+        };
+        replay.events.iter().rev().find_map(time).unwrap_or_default()
+    }
+
     /// What a message is supplied with in a reference run, by one of its deliveries: only what is used, so that runs which
     /// cannot differ are one run.
     pub(super) fn of_supply(self, message: usize, supplied: &Supplied, first: &Supplied) -> Supplied {
         Supplied {
-            began: if self.clock.contains(message) { supplied.began } else { std::time::Duration::ZERO },
+            began: if self.clock.contains(message) { supplied.began } else { Duration::ZERO },
             seed: if self.random.contains(message) { supplied.seed } else { first.seed },
             ..Supplied::default()
         }

@@ -71,7 +71,7 @@ impl Oracle {
         without: Option<usize>,
     ) -> Result<Observation, Error> {
         let turns = (0..history.messages.len()).filter(|message| Some(*message) != without).map(Turn::plain);
-        let reference = Reference { turns: turns.collect(), one_more_like: Vec::new() };
+        let reference = Reference { turns: turns.collect(), ..Reference::default() };
         Ok(self.references.run(subject, history, &reference)?.observation.clone())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A search that found something is reported by `screen`.
 
-use crate::{Searched, verdict::Inconclusive};
+use crate::{Searched, history::Amount, verdict::Inconclusive};
 
 use super::{
     extent,
@@ -91,6 +91,10 @@ fn worth(searched: &Searched) -> String {
         .collect();
     if !acted.is_empty() {
         text.push_str(&labelled("acted", &acted.join(", ")));
+    }
+    if !searched.jumps.is_empty() {
+        let jumps: Vec<String> = searched.jumps.iter().map(|by| Amount(*by).to_string()).collect();
+        text.push_str(&labelled("jumps", &format!("of the clock by {}", jumps.join(", "))));
     }
     let idle: Vec<&str> = searched.acted.iter().filter(|(_, count)| *count == 0).map(|(word, _)| *word).collect();
     if !idle.is_empty() {

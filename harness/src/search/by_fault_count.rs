@@ -35,9 +35,7 @@ use crate::{
 
 /// A history that fails, as the search met it: not shrunk, not confirmed.
 pub(crate) struct Found<'a> {
-    pub(crate) workload: &'a Workload,
     pub(crate) history: &'a History,
-    pub(crate) replay: &'a Replay,
 }
 
 /// What a search came to.
@@ -85,6 +83,9 @@ pub(crate) fn by_fault_count(
         frontier = walk.one_more(&workloads, &frontier, count)?;
     }
     let acted = std::mem::take(&mut walk.acted);
+    if acted.contains_key("advance") {
+        walk.search.searched.jumps.clone_from(&walk.amounts);
+    }
     walk.search.searched.acted = acted.into_iter().collect();
     Ok(walk.search)
 }
@@ -127,7 +128,7 @@ impl Walk<'_> {
                 continue;
             }
             let replay = self.subject.run(Job::Replay(&history), Detail::Facts)?;
-            if self.visit(at, workload, &history, &replay)? {
+            if self.visit(at, &history, &replay)? {
                 reached.push((at, Box::default()));
             }
         }
@@ -139,8 +140,7 @@ impl Walk<'_> {
         let mut reached = Vec::new();
         self.search.searched.histories.push(0);
         for (at, faults) in frontier {
-            let workload = &workloads[*at];
-            let mut history = self.history(workload, faults);
+            let mut history = self.history(&workloads[*at], faults);
             let parent = self.subject.run(Job::Replay(&history), Detail::Facts)?;
             for candidate in candidates(&history, &parent, &self.amounts) {
                 if candidate.repeats && self.options.skips {
@@ -151,7 +151,7 @@ impl Walk<'_> {
                 let replay = self.subject.run(Job::Replay(&history), Detail::Facts)?;
                 if !acted_in_order(&history, &replay) {
                     self.search.idle += 1;
-                } else if self.visit(*at, workload, &history, &replay)? && count < self.options.faults {
+                } else if self.visit(*at, &history, &replay)? && count < self.options.faults {
                     reached.push((*at, history.faults.clone().into_boxed_slice()));
                 }
                 history.faults.pop();
@@ -165,7 +165,7 @@ impl Walk<'_> {
     }
 
     /// Counts and judges a history. Whether it is to be continued.
-    fn visit(&mut self, at: usize, workload: &Workload, history: &History, replay: &Replay) -> Result<bool, Error> {
+    fn visit(&mut self, at: usize, history: &History, replay: &Replay) -> Result<bool, Error> {
         if let Some(count) = self.search.searched.histories.last_mut() {
             *count += 1;
         }
@@ -185,7 +185,7 @@ impl Walk<'_> {
         match self.judge.judge(self.subject, history, replay)? {
             Judgement::Agrees => {}
             Judgement::Violated => {
-                self.search.stopped = (self.found)(Found { workload, history, replay }).is_break();
+                self.search.stopped = (self.found)(Found { history }).is_break();
             }
             Judgement::Inconclusive(why) => self.inconclusive(why),
         }

@@ -9,7 +9,7 @@ pub(crate) const LADDER: [Duration; 5] = [
     Duration::from_secs(31),
     Duration::from_secs(5 * 60 + 1),
     Duration::from_secs(60 * 60 + 1),
-    Duration::from_secs(24 * 60 * 60),
+    Duration::from_secs(24 * 60 * 60 + 1),
 ];
 
 /// The clock counts milliseconds.
@@ -32,6 +32,6 @@ mod tests {
     fn a_known_period_is_tried_one_tick_to_either_side() {
         let amounts = ladder(&[Duration::from_secs(30), TICK]);
         let millis: Vec<u128> = amounts.iter().map(Duration::as_millis).collect();
-        assert_eq!(millis, [2, 1_000, 29_999, 30_001, 31_000, 301_000, 3_601_000, 86_400_000]);
+        assert_eq!(millis, [2, 1_000, 29_999, 30_001, 31_000, 301_000, 3_601_000, 86_401_000]);
     }
 }

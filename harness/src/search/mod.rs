@@ -1,10 +1,10 @@
 //! Which histories are tried, and what is done with one that fails.
 //!
 //! `by_fault_count` tries every history with no fault, then with one, then with two; `candidates` says which one fault can
-//! be added to a history, and `skip` which of those cannot differ. `shrink` makes a counterexample 1-minimal and `aim`
-//! finds a fault's place again after something before it was taken away; `confirm` replays it elsewhere before anybody is
-//! told of it; `regressions` keeps it for the next time. What is wrong with a history is the oracle's, and the order in
-//! which these are called is `check`'s.
+//! be added to a history, `ladder` by how much a clock can jump, and `skip` which of those cannot differ. `shrink` makes a
+//! counterexample 1-minimal: `edit` takes something away, and `aim` finds a fault's place again after that. `confirm`
+//! replays it elsewhere before anybody is told of it; `regressions` keeps it for the next time. What is wrong with a history
+//! is the oracle's, and the order in which these are called is `check`'s.
 
 mod aim;
 mod by_fault_count;
@@ -20,12 +20,10 @@ mod tests;
 
 use std::time::Duration;
 
-pub(crate) use by_fault_count::{Found, Search, by_fault_count};
+pub(crate) use by_fault_count::by_fault_count;
 pub(crate) use confirm::confirm;
-pub(crate) use ladder::{LADDER, ladder};
 pub(crate) use regressions::{Again, Regressions, replay_again};
-pub(crate) use shrink::{Need, Part, Shrunk, shrink, without};
-pub(crate) use skip::Skipped;
+pub(crate) use shrink::{Part, shrink, without};
 
 use crate::{DeliveryModel, Error, History, machine::trace::Replay, oracle::Judgement, subject::Subject};
 

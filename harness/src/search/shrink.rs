@@ -1,9 +1,10 @@
 //! Making a counterexample 1-minimal: no message, fault or process can be taken away so that it still fails in any way.
 //!
-//! First crashes and jumps of the clock are tried where they may spare the faults that led to them. Then messages go, then faults (half of them at a time, then fewer), then processes; then faults move to earlier places
-//! and payloads become smaller, which is worth only so many replays; and all again until nothing goes. After something was
-//! taken away in vain, faults that miss are aimed again (`aim`). What still fails need not fail in the same way. How a
-//! history looks with something taken away is in `edit`.
+//! First crashes and jumps of the clock are tried where they may spare the faults that led to them. Then messages go, then
+//! faults (half of them at a time, then fewer), then processes; then faults move to earlier places and payloads become
+//! smaller, which is worth only so many replays; and all again until nothing goes. After something was taken away in vain,
+//! faults that miss are aimed again (`aim`). What still fails need not fail in the same way. How a history looks with
+//! something taken away is in `edit`.
 
 use super::{
     Judge,
@@ -25,15 +26,14 @@ const ENOUGH_REPLAYS: u32 = 36;
 const MOST_AIMED: u32 = 12;
 
 /// So many earlier places are tried for one fault.
-const MOST_EARLIER: u32 = 4;
+const MOST_EARLIER: usize = 4;
 
 /// A counterexample from which nothing can be taken away.
 #[derive(Clone, Debug)]
 pub(crate) struct Shrunk {
     pub(crate) history: History,
-    /// What each part is needed for.
-    pub(crate) needed: Vec<Need>,
     /// How many replays it took.
+    #[cfg_attr(not(test), expect(dead_code, reason = "held against its bar in the tests"))]
     pub(crate) replays: u32,
 }
 
@@ -43,22 +43,6 @@ pub(crate) enum Part {
     Message(usize),
     Fault(usize),
     Process,
-}
-
-/// What a history comes to without one of its parts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Need {
-    pub(crate) part: Part,
-    /// Without it the history passes. If not, it cannot be judged without it.
-    pub(crate) passes_without: bool,
-}
-
-/// What came of trying a history.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Came {
-    Fails,
-    Passes,
-    CannotSay,
 }
 
 /// Shrinks a history that fails. One that does not comes back as it is.
@@ -79,7 +63,7 @@ pub(crate) fn shrink(subject: &mut dyn Subject, judge: &mut dyn Judge, history: 
     if shrinker.goes(history.clone())? {
         while shrinker.pass()? {}
     }
-    shrinker.finish()
+    Ok(Shrunk { history: shrinker.history, replays: shrinker.replays })
 }
 
 struct Shrinker<'a> {
@@ -92,7 +76,7 @@ struct Shrinker<'a> {
     /// For each of its faults, where else it may do the same.
     elsewhere: Vec<Vec<Coordinate>>,
     /// Histories that do not fail.
-    tried: Vec<(History, Came)>,
+    tried: Vec<History>,
     replays: u32,
     aimed: u32,
 }
@@ -115,7 +99,7 @@ impl Shrinker<'_> {
 
     fn fewer_messages(&mut self) -> Result<(), Error> {
         for message in (0..self.history.messages.len()).rev() {
-            if let Some(fewer) = edit::without_message(&self.history, message) {
+            if let Some(fewer) = without(&self.history, Part::Message(message)) {
                 let before = aim::without_message(&self.points, message);
                 self.goes_or_aimed(fewer, &before)?;
             }
@@ -150,9 +134,11 @@ impl Shrinker<'_> {
         if self.history.processes > fewest + 1 {
             self.goes(edit::with_processes(&self.history, fewest))?;
         }
-        while self.history.processes > fewest
-            && self.goes(edit::with_processes(&self.history, self.history.processes - 1))?
-        {}
+        while let Some(fewer) = without(&self.history, Part::Process) {
+            if !self.goes(fewer)? {
+                break;
+            }
+        }
         Ok(())
     }
 
@@ -185,7 +171,7 @@ impl Shrinker<'_> {
         for at in 0..self.history.faults.len() {
             let Some(point) = self.history.faults.get(at).and_then(Fault::coordinate) else { continue };
             let Place::Operation(number) = point.place else { continue };
-            for earlier in (1..number).take(MOST_EARLIER as usize) {
+            for earlier in (1..number).take(MOST_EARLIER) {
                 let to = point.delivery.operation(earlier);
                 let moved = self.history.faults.get(at).and_then(|fault| edit::moved(fault, to));
                 if let Some(moved) = moved
@@ -226,16 +212,16 @@ impl Shrinker<'_> {
 
     /// Whether a shorter history fails as it is, or with the faults that miss in it aimed again.
     fn goes_or_aimed(&mut self, shorter: History, before: &Points) -> Result<bool, Error> {
-        if self.tried.iter().any(|(tried, _)| *tried == shorter) {
+        if self.tried.contains(&shorter) {
             return Ok(false);
         }
-        let (came, replay) = self.replay(&shorter)?;
-        if came == Came::Fails {
+        let (fails, replay) = self.replay(&shorter)?;
+        if fails {
             self.take(shorter, &replay);
             return Ok(true);
         }
         let again = aim::aimed_again(&shorter, &replay, before);
-        self.tried.push((shorter, came));
+        self.tried.push(shorter);
         for history in again {
             if self.aimed >= MOST_AIMED || self.replays >= ENOUGH_REPLAYS {
                 break;
@@ -250,29 +236,25 @@ impl Shrinker<'_> {
 
     /// Whether this history fails; if so it is the smallest from now on.
     fn goes(&mut self, history: History) -> Result<bool, Error> {
-        if self.tried.iter().any(|(tried, _)| *tried == history) {
+        if self.tried.contains(&history) {
             return Ok(false);
         }
-        let (came, replay) = self.replay(&history)?;
-        match came {
-            Came::Fails => self.take(history, &replay),
-            Came::Passes | Came::CannotSay => self.tried.push((history, came)),
+        let (fails, replay) = self.replay(&history)?;
+        if fails {
+            self.take(history, &replay);
+        } else {
+            self.tried.push(history);
         }
-        Ok(came == Came::Fails)
+        Ok(fails)
     }
 
-    fn replay(&mut self, history: &History) -> Result<(Came, Replay), Error> {
+    /// Whether a history fails. One that cannot be judged does not.
+    fn replay(&mut self, history: &History) -> Result<(bool, Replay), Error> {
         self.replays += 1;
         let replay = self.subject.run(Job::Replay(history), Detail::Words)?;
-        if matches!(replay.end, End::Inconclusive(_)) {
-            return Ok((Came::CannotSay, replay));
-        }
-        let came = match self.judge.judge(self.subject, history, &replay)? {
-            Judgement::Violated => Came::Fails,
-            Judgement::Agrees => Came::Passes,
-            Judgement::Inconclusive(_) => Came::CannotSay,
-        };
-        Ok((came, replay))
+        let fails = !matches!(replay.end, End::Inconclusive(_))
+            && self.judge.judge(self.subject, history, &replay)? == Judgement::Violated;
+        Ok((fails, replay))
     }
 
     /// This is the smallest history from now on, without the faults that did not act, and with the others in the order in
@@ -282,25 +264,6 @@ impl Shrinker<'_> {
         let faults = replay.acted.iter().map(|acted| history.faults[acted.fault].clone()).collect();
         self.points = aim::points(replay);
         self.history = History { faults, ..history };
-    }
-
-    fn finish(self) -> Result<Shrunk, Error> {
-        let history = self.history.clone();
-        let messages = (0..history.messages.len()).map(Part::Message);
-        let parts = messages.chain((0..history.faults.len()).map(Part::Fault)).chain([Part::Process]);
-        let mut needed = Vec::new();
-        for part in parts {
-            if let Some(shorter) = without(&history, part) {
-                needed
-                    .extend(self.came_before(&shorter).map(|came| Need { part, passes_without: came == Came::Passes }));
-            }
-        }
-        Ok(Shrunk { history, needed, replays: self.replays })
-    }
-
-    /// What came of a history that was tried.
-    fn came_before(&self, history: &History) -> Option<Came> {
-        self.tried.iter().find(|(tried, _)| tried == history).map(|(_, came)| *came)
     }
 }
 

@@ -188,10 +188,12 @@ impl Subject for Bench {
             Arc::new(Message::new(id, amount.parse().expect("an amount")))
         };
         let mut messages: Vec<_> = history.messages.iter().enumerate().map(message).collect();
+        let mut until = Duration::ZERO;
         let (faults, turns) = match job {
             Job::Replay(history) => (&history.faults[..], None),
             Job::Reference(_, reference) => {
                 self.references.set(self.references.get() + 1);
+                until = reference.until;
                 for like in &reference.one_more_like {
                     let payload = messages[*like].payload;
                     messages
@@ -201,7 +203,7 @@ impl Subject for Bench {
             }
         };
         let (rules, processes) = (history.model.rules(), history.processes);
-        let plan = Plan { rules, processes, messages: messages.len(), faults, turns };
+        let plan = Plan { rules, processes, messages: messages.len(), faults, turns, until };
         let mut stage = Stage { bench: self, messages, memory: BTreeMap::new() };
         let mut replay = Machine::on_this_thread(|machine| machine.replay(&plan, &mut stage, detail))?;
         replay.observation = replay.observation.map_text(|text| {

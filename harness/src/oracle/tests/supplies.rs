@@ -5,16 +5,18 @@ use std::time::Duration;
 
 use super::{Bench, advance, at, crash, defer, handlers::*, history, judge, lose_ack};
 use crate::{
-    Contract, Observation,
-    history::Fault,
+    Contract, Delivery, Error, KeyValue, Message, Messages, Observation,
+    history::{DeliveryName, Fault},
     machine::{
         Act, Operation, OperationTurn, operate,
-        trace::{Answer, Fate, Supplied},
+        trace::{Answer, Detail, Event, Fate, Supplied},
     },
     oracle::{
         Judgement, Oracle,
         renaming::{Likeness, Tokens},
     },
+    subject::{Job, Subject},
+    world::World,
 };
 
 /// A coupon that expires.
@@ -178,4 +180,49 @@ fn what_different_messages_drew_is_kept_apart() {
     assert_eq!(compare(&drawn(1, 0), &drawn(1, 1)), Likeness::Same);
     assert_eq!(compare(&drawn(1, 0), &drawn(2, 0)), Likeness::Different);
     assert_eq!(compare(&drawn(1, 0), "100"), Likeness::Different);
+}
+
+#[test]
+fn that_something_expires_is_no_steps_doing() {
+    let handler = async |kv: &KeyValue, m: &Delivery<i64>| match *m.payload() {
+        100 => kv.put_if_absent("session", "1", Some(Duration::from_secs(30))).await.map(|_| ()),
+        _ => kv.put("not seen", "1").await,
+    };
+    let source = Messages::exactly([Message::new("m0", 100_i64), Message::new("m1", 7)]);
+    let mut world = World::new(KeyValue::new("kv").observe_key("session"), Box::new(|kv| kv), source, handler);
+    let messages =
+        world.workloads(2).into_iter().map(|workload| workload.messages).find(|messages| messages.len() == 2);
+    let faults = [advance(DeliveryName::new(0, 1).ack(), 31)];
+    let history = crate::History { messages: messages.expect("two were given"), ..history(&[], faults) };
+    let replay = world.run(Job::Replay(&history), Detail::Watched).expect("the store has no errors");
+    let changed: Vec<usize> = replay
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Step { at, facts, .. } if facts.observed_change => Some(at.delivery.message),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(changed, [0]);
+}
+
+#[test]
+fn what_expires_is_seen_as_late_as_in_the_history() {
+    // It is marked for ever and leaves something for half a minute: right, however late its duplicate comes.
+    let handler = async |kv: &KeyValue, m: &Delivery<i64>| -> Result<(), Error> {
+        let tx = kv.begin().await?;
+        if tx.put_if_absent(&format!("seen:{}", m.id()), "1", None).await? {
+            tx.put_if_absent(&format!("session:{}", m.id()), "1", Some(Duration::from_secs(30))).await?;
+        }
+        tx.commit().await
+    };
+    let source = Messages::exactly([Message::new("m0", 100_i64)]);
+    let mut world = World::new(KeyValue::new("kv").observed(), Box::new(|kv| kv), source, handler);
+    let messages = world.workloads(1).swap_remove(0).messages;
+    let ack = DeliveryName::new(0, 1).ack();
+    for faults in [vec![], vec![advance(ack, 31)], vec![advance(ack, 31), lose_ack(0, 1)]] {
+        let history = crate::History { messages: messages.clone(), ..history(&[], faults) };
+        let mut oracle = Oracle::new(Contract::strict());
+        assert_eq!(judge(&mut world, &mut oracle, &history).0, Judgement::Agrees);
+    }
 }

@@ -39,7 +39,7 @@ fn the_order_of_a_hash_map_is_found() {
         Ok(())
     }
     let subject = &mut toys::subject(in_any_order);
-    let stops = &mut |_: crate::search::Found<'_>| ControlFlow::Break(());
+    let stops = &mut |_: crate::search::by_fault_count::Found<'_>| ControlFlow::Break(());
     let search = by_fault_count(subject, &mut AnyOrder::default(), &options(1, 1), stops).unwrap();
     let why = search.inconclusive.expect("two replays differ");
     assert!(why.contains("hash map") && why.contains("m0#1.1 was `put balance:"), "{why}");
@@ -95,7 +95,7 @@ fn a_handler_that_never_ends_makes_it_inconclusive() {
         }
     }
     let subject = &mut toys::subject(spins);
-    let stops = &mut |_: crate::search::Found<'_>| ControlFlow::Break(());
+    let stops = &mut |_: crate::search::by_fault_count::Found<'_>| ControlFlow::Break(());
     let search = by_fault_count(subject, &mut AnyOrder::default(), &options(1, 1), stops).unwrap();
     assert!(search.inconclusive.expect("it cannot be judged").contains("10000 steps"));
 }

@@ -7,7 +7,7 @@ use std::{
 
 use super::toys::{self, AnyOrder, options, search};
 use crate::{
-    Error, History, Observation, Searched,
+    Error, History, Observation,
     history::{Coordinate, Deferred, DeliveryName, Fault},
     machine::trace::{Detail, Replay},
     oracle::Judgement,
@@ -196,7 +196,7 @@ fn the_first_history_that_fails_has_the_fewest_faults() {
 #[test]
 fn a_search_stops_where_it_is_told_to() {
     let subject = &mut toys::subject(toys::third_time);
-    let stops = &mut |_: crate::search::Found<'_>| ControlFlow::Break(());
+    let stops = &mut |_: crate::search::by_fault_count::Found<'_>| ControlFlow::Break(());
     let search = by_fault_count(subject, &mut AnyOrder::default(), &options(2, 3), stops).unwrap();
     assert!(search.stopped);
     assert_eq!(search.searched.faults, 1, "every history with one fault, but not with two");
@@ -231,7 +231,7 @@ fn detects(mut judge: impl FnMut() -> Box<dyn Judge>) -> bool {
         (Box::new(toys::subject(toys::third_time)), 2),
     ];
     wrong.iter_mut().all(|(subject, faults)| {
-        let stops = &mut |_: crate::search::Found<'_>| ControlFlow::Break(());
+        let stops = &mut |_: crate::search::by_fault_count::Found<'_>| ControlFlow::Break(());
         by_fault_count(&mut **subject, &mut *judge(), &options(1, *faults), stops).unwrap().stopped
     })
 }

@@ -10,7 +10,7 @@ use crate::{
         trace::{Detail, End, Replay},
     },
     oracle::Judgement,
-    search::{Found, Judge, Options, Search, by_fault_count},
+    search::{Judge, Options, by_fault_count, by_fault_count::Search},
     store::Observation,
     subject::{Job, Reference, Subject},
     world::World,
@@ -91,6 +91,8 @@ pub(super) async fn overwrites(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), E
 pub(super) struct AnyOrder {
     references: BTreeMap<Vec<Published>, Vec<Observation>>,
     pub(super) judged: u64,
+    /// What fails, with what it left.
+    failing: Vec<(History, Observation)>,
 }
 
 impl AnyOrder {
@@ -111,9 +113,12 @@ impl AnyOrder {
 impl Judge for AnyOrder {
     fn judge(&mut self, subject: &mut dyn Subject, history: &History, replay: &Replay) -> Result<Judgement, Error> {
         self.judged += 1;
-        let agrees = replay.end == End::Drained
-            && self.references(subject, history)?.iter().any(|reference| *reference == replay.observation);
-        Ok(if agrees { Judgement::Agrees } else { Judgement::Violated })
+        let agrees = replay.end == End::Drained && self.references(subject, history)?.contains(&replay.observation);
+        if agrees {
+            return Ok(Judgement::Agrees);
+        }
+        self.failing.push((history.clone(), replay.observation.clone()));
+        Ok(Judgement::Violated)
     }
 }
 
@@ -135,12 +140,9 @@ pub(super) fn options(messages: usize, faults: usize) -> Options {
 
 /// Searches, and keeps every history that fails with what it left.
 pub(super) fn search(subject: &mut dyn Subject, options: &Options) -> (Search, Vec<(History, Observation)>) {
-    let mut failing = Vec::new();
-    let search = by_fault_count(subject, &mut AnyOrder::default(), options, &mut |found: Found<'_>| {
-        failing.push((found.history.clone(), found.replay.observation.clone()));
-        ControlFlow::Continue(())
-    });
-    (search.expect("the key-value store has no errors of its own"), failing)
+    let mut judge = AnyOrder::default();
+    let search = by_fault_count(subject, &mut judge, options, &mut |_| ControlFlow::Continue(()));
+    (search.expect("the key-value store has no errors of its own"), judge.failing)
 }
 
 /// A history of one workload with these faults.

@@ -22,7 +22,11 @@ use self::{
     operation::{Autocommit, Begin, lock},
     state::State,
 };
-use crate::{Error, Observation, Store, machine::operate, store::Process};
+use crate::{
+    Error, Observation, Store,
+    machine::{self, operate},
+    store::Process,
+};
 pub use transaction::KeyValueTransaction;
 
 /// A durable key-value store as Redis is one: it is in memory here, but outlives every crash of a process.
@@ -39,8 +43,7 @@ pub use transaction::KeyValueTransaction;
 /// # Limits
 /// A handle works only inside of a handler that the harness runs, and never again after its process has died. Nothing is
 /// observed before [`observed`](KeyValue::observed), [`observe_prefix`](KeyValue::observe_prefix) or
-/// [`observe_key`](KeyValue::observe_key) says so; whether an observed key has expired is judged at the latest virtual time
-/// at which an operation of this store acted.
+/// [`observe_key`](KeyValue::observe_key) says so; what has expired by then is not seen.
 ///
 /// ```
 /// use redeliver_harness::{Delivery, Error, KeyValue};
@@ -191,7 +194,11 @@ impl Store for KeyValue {
     }
 
     fn observe(&mut self, seen: &mut Observation) -> Result<(), Error> {
-        lock(&self.state).observe(seen);
+        let mut state = lock(&self.state);
+        if let Some(now) = machine::now() {
+            state.saw(now);
+        }
+        state.observe(seen);
         Ok(())
     }
 

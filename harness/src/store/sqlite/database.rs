@@ -139,7 +139,7 @@ impl Store for Database {
 /// Adds the answer of one query.
 fn see(control: &Connection, query: &str, seen: &mut Observation) -> rusqlite::Result<()> {
     let mut statement = control.prepare_cached(query)?;
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut answer = statement.query([])?;
     let mut rows = Vec::new();
     while let Some(row) = answer.next()? {

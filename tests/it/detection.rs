@@ -1,0 +1,93 @@
+//! Law 4, detection: every registered twin is convicted as `expected.tsv` says. And law 7, the canary: where nothing can be
+//! judged, nobody is convicted.
+
+use redeliver::{History, Verdict, history::Line};
+use redeliver_strategies::{
+    Entry, Options, StoreKind, all, check, replay,
+    trial::{self, Trial, trials},
+};
+
+/// The most histories until the first counterexample of a twin for which one fault is enough.
+const MOST_HISTORIES: u64 = 20;
+
+fn twins() -> impl Iterator<Item = Trial> {
+    trials().into_iter().filter(|trial| trial.charge.is_some())
+}
+
+#[test]
+fn every_twin_is_convicted_as_expected() {
+    let mut convicted = 0;
+    for trial in twins() {
+        let tried = trial.run();
+        assert!(tried.as_expected, "{}", tried.verdict.report(trial.entry.name));
+        convicted += 1;
+    }
+    assert!(convicted >= 6, "only {convicted} twins are registered");
+}
+
+#[test]
+fn one_fault_is_found_soon() {
+    for trial in twins().filter(|trial| trial.charge.as_ref().is_some_and(|charge| charge.faults == 1)) {
+        let Verdict::Violated(found) = check(trial.entry, &trial.options) else { panic!("{}", trial.entry.name) };
+        let histories = found.searched().total();
+        assert!(histories <= MOST_HISTORIES, "{}: {histories} histories", trial.entry.name);
+    }
+}
+
+#[test]
+fn a_counterexample_replays_from_its_line_to_the_same_trace() {
+    for trial in twins() {
+        let name = trial.entry.name;
+        let Verdict::Violated(found) = check(trial.entry, &trial.options) else { panic!("{name}") };
+        let line = Line { test: name.to_owned(), history: found.history().clone() }.to_string();
+        let (history, test) = History::parse_any(&line).expect("a printed line is read");
+        assert_eq!((&history, test.as_deref()), (found.history(), Some(name)));
+        let Verdict::Violated(again) = replay(trial.entry, &history, &trial.options) else { panic!("{name}") };
+        assert_eq!(without_the_search(&again.to_string()), without_the_search(&found.to_string()));
+        assert_eq!(again.anomaly(), found.anomaly());
+    }
+}
+
+/// A report but for what only a search can say: that no history with fewer faults fails, and how far it went.
+fn without_the_search(report: &str) -> String {
+    let title_and_rest = |line: &str| line.split("[").next().unwrap_or_default().trim_end().to_owned();
+    let lines = report.lines().filter(|line| !line.starts_with("  searched"));
+    lines.enumerate().map(|(at, line)| if at == 0 { title_and_rest(line) } else { line.to_owned() } + "\n").collect()
+}
+
+#[test]
+fn the_stores_agree() {
+    for entry in all() {
+        let one_fault = |store| check(entry, &Options { store, faults: 1, ..Options::default() });
+        let [sqlite, key_value] = StoreKind::ALL.map(one_fault).map(|verdict| verdict.anomaly());
+        assert_eq!(sqlite, key_value, "{}", entry.name);
+    }
+}
+
+/// What is seen does not depend on what was done.
+#[test]
+fn nobody_is_convicted_where_nothing_is_seen() {
+    for trial in twins() {
+        let blind: &'static Entry = Box::leak(Box::new(Entry {
+            observed: &["SELECT 'whatever was done'"],
+            keys: &["there is no such key"],
+            ..*trial.entry
+        }));
+        for store in StoreKind::ALL {
+            let options = Options { store, ..trial.options.clone() };
+            let tried = Trial { entry: blind, options, charge: trial.charge.clone() }.run();
+            assert!(!tried.as_expected, "{}", trial.entry.name);
+            assert!(matches!(tried.verdict, Verdict::Inconclusive(_)), "{}", tried.verdict.report(blind.name));
+        }
+    }
+}
+
+#[test]
+fn a_correct_strategy_is_not_convicted_in_place_of_its_twin() {
+    for twin in twins() {
+        let correct = all().iter().find(|entry| Some(entry.name) == twin.entry.twin_of).expect("it is registered");
+        let accused = Trial { entry: correct, ..twin };
+        assert!(!accused.run().as_expected, "{}", correct.name);
+        assert!(trial::of(correct).iter().all(|trial| trial.charge.is_none()));
+    }
+}
