@@ -116,8 +116,7 @@ pub(crate) fn survey(subject: &mut dyn Subject, options: &Options) -> Result<Sur
         ControlFlow::Continue(())
     })?;
     let Surveyor { mut oracle, judged } = surveyor;
-    let mut survey =
-        Survey { judged, failing: Vec::new(), searched: found.searched, inconclusive: found.inconclusive };
+    let mut survey = Survey { judged, failing: Vec::new(), searched: found.searched, inconclusive: found.inconclusive };
     for history in failing {
         let replay = subject.run(Job::Replay(&history), Detail::Watched)?;
         let anomaly = oracle.explain(subject, &history, &replay)?.anomaly;

@@ -15,7 +15,7 @@ use redeliver::{Anomaly, Delivery, Harness, Message, Messages, Observation};
 use super::{
     enumerate::{Judged, histories},
     generate::programs,
-    on_stores::{KeyValues, key_values, over_key_values},
+    on_key_value::{KeyValues, key_values, over_key_values},
     program::Program,
     simulate::Seen,
 };
@@ -23,9 +23,9 @@ use super::{
 /// What messages carry: sums tell which of them took effect how often.
 const AMOUNTS: [i64; 2] = [100, 300];
 /// So many programs are tried.
-const PROGRAMS: usize = 120;
+const PROGRAMS: usize = 40;
 /// A program with more histories of one fault than this is tried with one fault only.
-const MOST_FOR_TWO: usize = 70;
+const MOST_FOR_TWO: usize = 36;
 
 /// One program to agree on, over so many messages and with up to so many faults.
 #[derive(Clone)]

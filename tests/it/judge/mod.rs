@@ -3,13 +3,18 @@
 //! `program` is the handlers: small lists of instructions over an abstract store, and `generate` makes them. `simulate` says
 //! what one step does to a whole system (store, broker, processes), `schedule` which step comes next, and `enumerate` takes
 //! every branch of it by cloning states. All of that is written from the design and shares nothing with the harness: no
-//! coordinate is ever replayed here. `agreement` holds the two against each other.
+//! coordinate is ever replayed here. `by_hand` holds it against cases that were counted by hand.
+//!
+//! `on_key_value` and `on_sqlite` are the same programs as handlers that the harness runs. `agreement` holds its search
+//! against the enumerator (law 6), `stores` one store against the other (law 9).
 
 mod agreement;
 mod by_hand;
 mod enumerate;
 mod generate;
-mod on_stores;
+mod on_key_value;
+mod on_sqlite;
 mod program;
 mod schedule;
 mod simulate;
+mod stores;

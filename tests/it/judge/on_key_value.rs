@@ -1,7 +1,6 @@
-//! The same program as a handler over real stores of the harness: `KeyValue`, `Sqlite` by its async operations, and plain
-//! rusqlite code.
+//! The same program as a handler over [`KeyValue`].
 //!
-//! Here only what one instruction is on each store. How a program goes on after each answer is [`Cursor`]'s.
+//! Here only what one instruction is on that store. How a program goes on after each answer is [`Cursor`]'s.
 
 use redeliver::{Delivery, Error, KeyValue, KeyValueTransaction};
 
