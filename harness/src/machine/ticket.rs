@@ -439,11 +439,6 @@ impl Ticket {
         on_desk(|desk| desk.detail.get() >= Detail::Words).unwrap_or(false)
     }
 
-    /// The virtual time.
-    pub(crate) fn now(&self) -> Duration {
-        on_desk(|desk| desk.clock.now()).unwrap_or_default()
-    }
-
     /// Tells that the operation acted; the ticket is used up.
     pub(crate) fn acted(self, facts: Facts, words: Option<Box<Words>>) {
         let gone = on_desk(|desk| {
