@@ -30,4 +30,4 @@ pub(crate) use replay::Machine;
 pub(crate) use task::Work;
 pub(crate) use ticket::{Clock, Ticket, lives, now, release_locks};
 #[cfg(feature = "sqlite")]
-pub(crate) use ticket::{Grant, acted_further, give_up};
+pub(crate) use ticket::{Grant, acted_further, allowance, give_up};

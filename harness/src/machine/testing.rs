@@ -73,7 +73,15 @@ impl<S: Store, C: 'static, F> Stage<S, C, F> {
     {
         let rules = DeliveryModel::at_least_once().rules();
         self.processes = vec![None, None];
-        let plan = Plan { rules, processes: 2, messages, faults, turns, until: std::time::Duration::ZERO };
+        let plan = Plan {
+            rules,
+            processes: 2,
+            messages,
+            faults,
+            turns,
+            until: std::time::Duration::ZERO,
+            concurrent: &std::cell::Cell::new(false),
+        };
         Machine::on_this_thread(|machine| machine.replay(&plan, self, Detail::Words))
     }
 }
