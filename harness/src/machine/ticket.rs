@@ -395,6 +395,7 @@ pub(crate) struct Ticket {
 
 impl Ticket {
     /// Registers an operation of the task that is being polled. `None` outside a replay.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn register() -> Option<Self> {
         on_desk(|desk| desk.register(None)).flatten().map(|id| Self { id })
     }
@@ -512,6 +513,7 @@ pub(super) fn step_ends() {
 }
 
 /// Tells the machine that the replay cannot be judged, and why. Does nothing outside a replay.
+#[cfg(feature = "sqlite")]
 pub(crate) fn give_up(why: &str) {
     on_desk(|desk| {
         desk.trouble.borrow_mut().get_or_insert_with(|| why.to_owned());
