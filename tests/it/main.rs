@@ -7,6 +7,7 @@ mod golden;
 mod histories;
 mod history_errors;
 mod judge;
+mod laws;
 mod readme;
 mod readme_example;
 mod round_trip;
