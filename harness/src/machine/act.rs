@@ -91,7 +91,8 @@ impl Run<'_> {
         {
             return self.strike(task, at, index, fault, Some(ready));
         }
-        let further = if self.detail == Detail::Facts { self.further(task, ready.number) } else { 0 };
+        let several = ready.in_a_row && self.detail == Detail::Facts;
+        let further = if several { self.further(task, ready.number) } else { 0 };
         self.poll(task, Some((ready, Grant { fault: None, give_up: ready.give_up, further })))
     }
 

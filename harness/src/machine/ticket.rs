@@ -74,6 +74,8 @@ struct Entry {
     waits: Waits,
     /// When its store gives up, if it has found a lock taken.
     patience_ends: Option<Duration>,
+    /// It is not polled as a future, but asked for by what may do several operations in one turn.
+    in_a_row: bool,
     /// Whom to wake when it is granted, if that is not the task itself: who polls it may poll nobody who was not woken.
     waker: Option<Waker>,
 }
@@ -99,6 +101,8 @@ pub(crate) struct Ready {
     pub(crate) number: u32,
     /// It has waited for a lock as long as its store does.
     pub(crate) give_up: bool,
+    /// It may be granted several operations in one turn.
+    pub(crate) in_a_row: bool,
 }
 
 /// What an operation may do now.
@@ -233,8 +237,8 @@ impl Desk {
     pub(crate) fn first_ready(&self, task: TaskId) -> Option<Ready> {
         let tickets = self.tickets.borrow();
         let ready = |entry: &&Entry| entry.task == task && matches!(entry.waits, Waits::Turn | Waits::Conflict);
-        let Entry { id, number, waits, .. } = tickets.iter().find(ready)?;
-        Some(Ready { id: *id, number: *number, give_up: *waits == Waits::Conflict })
+        let Entry { id, number, waits, in_a_row, .. } = tickets.iter().find(ready)?;
+        Some(Ready { id: *id, number: *number, give_up: *waits == Waits::Conflict, in_a_row: *in_a_row })
     }
 
     /// When the first ticket that waits for a lock has waited long enough, and which that is.
@@ -320,8 +324,10 @@ impl Desk {
         self.polled.set(Some((task, number)));
         let id = TicketId(self.next.get());
         self.next.set(id.0 + 1);
+        let in_a_row = waker.is_none();
         let waker = waker.filter(|waker| self.is_foreign(waker)).cloned();
-        self.tickets.borrow_mut().push(Entry { id, task, number, waits: Waits::Turn, patience_ends: None, waker });
+        let (waits, patience_ends) = (Waits::Turn, None);
+        self.tickets.borrow_mut().push(Entry { id, task, number, waits, patience_ends, in_a_row, waker });
         Some(id)
     }
 
