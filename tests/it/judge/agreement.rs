@@ -13,11 +13,11 @@ use proptest::{
 use redeliver::{Anomaly, Delivery, Harness, Message, Messages, Observation};
 
 use super::{
+    bank::Seen,
     enumerate::{Judged, histories},
     generate::programs,
     on_key_value::{KeyValues, key_values, over_key_values},
     program::Program,
-    simulate::Seen,
 };
 
 /// What messages carry: sums tell which of them took effect how often.

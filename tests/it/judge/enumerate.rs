@@ -7,9 +7,10 @@
 use std::{collections::BTreeSet, fmt};
 
 use super::{
+    bank::Seen,
     program::Program,
     schedule::Move,
-    simulate::{Delivery, Injected, Place, Seen, System, TaskId},
+    simulate::{Delivery, Injected, Place, System, TaskId},
 };
 
 /// One fault, written as histories write it.
@@ -91,7 +92,7 @@ impl<'a> Enumerator<'a> {
             self.branch_at_handling(&system, &faults, &handled_before);
         }
         let violated = !agrees(self.program, self.amounts, &system);
-        self.found.push(Judged { faults, violated, idle: system.idle, seen: system.seen() });
+        self.found.push(Judged { faults, violated, idle: system.idle, seen: system.bank.seen() });
     }
 
     /// Goes on with one more fault, which acts now as `act` says.
@@ -174,8 +175,8 @@ impl<'a> Enumerator<'a> {
         if faults.len() == self.most {
             return;
         }
-        for message in 0..self.amounts.len() {
-            if system.messages[message].handled.is_some() && !before[message] {
+        for (message, (now, before)) in is_handled(system).into_iter().zip(before).enumerate() {
+            if now && !before {
                 self.with(system, faults, format!("duplicate m{message}"), |system| {
                     system.hold_copy(message);
                 });
@@ -213,7 +214,7 @@ fn agrees(program: &Program, amounts: &[i64], system: &System<'_>) -> bool {
             allowed.extend(reference(program, amounts, &order));
         }
     }
-    allowed.contains(&system.seen())
+    allowed.contains(&system.bank.seen())
 }
 
 /// What one delivery of each message leaves, in this order and without a fault; nothing if a handler fails in it.
@@ -229,7 +230,7 @@ fn reference(program: &Program, amounts: &[i64], order: &[usize]) -> Option<Seen
             }
         }
     }
-    Some(system.seen())
+    Some(system.bank.seen())
 }
 
 fn orders(messages: usize) -> Vec<Vec<usize>> {

@@ -120,11 +120,6 @@ impl Cursor {
         }
     }
 
-    /// Whether a transaction is open.
-    pub fn in_transaction(&self) -> bool {
-        self.open
-    }
-
     /// Goes on with what the operation that came next answered.
     pub fn answered(&mut self, program: &Program, reply: Reply) {
         let leaves = self.leaving.is_some();

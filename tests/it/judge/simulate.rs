@@ -1,11 +1,15 @@
 //! A whole system as one value that can be cloned: the stores, the broker, the deliveries in progress, the clock.
 //!
-//! Here is what each single thing does to it, by the design's words for the stores, for `at-least-once` and for the faults.
+//! Here is what each single thing does to it, by the design's words for `at-least-once` and for the faults; the stores are
+//! `bank`'s.
 //! Which thing comes next is `schedule`; which are tried is `enumerate`.
 
-use std::{collections::BTreeSet, fmt};
+use std::fmt;
 
-use super::program::{Answer, Cursor, Instruction, Next, Program, Reply};
+use super::{
+    bank::{Bank, Who},
+    program::{Answer, Cursor, Instruction, Next, Program, Reply},
+};
 
 /// There are so many processes.
 pub const PROCESSES: usize = 2;
@@ -15,17 +19,12 @@ const LOCK_WAIT: u64 = 5;
 /// Which delivery in progress, in the order in which they began.
 pub type TaskId = usize;
 
-/// What is seen in the end: the balance, the value and the other store's ledger.
-pub type Seen = (i64, Option<i64>, i64);
-
 /// Everything.
 #[derive(Clone, Debug)]
 pub struct System<'a> {
     pub program: &'a Program,
     amounts: &'a [i64],
-    committed: Data,
-    ledger: i64,
-    transaction: Option<Transaction>,
+    pub bank: Bank,
     pub copies: Vec<Copy>,
     pub tasks: Vec<Task>,
     pub messages: Vec<Fate>,
@@ -40,21 +39,6 @@ pub struct System<'a> {
     pub deferred: Vec<(Delivery, usize)>,
     /// A fault so far changed nothing.
     pub idle: bool,
-}
-
-/// The open transaction: whose it is, what its owner sees, and whether it wrote.
-#[derive(Clone, Debug)]
-struct Transaction {
-    owner: TaskId,
-    data: Data,
-    wrote: bool,
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Data {
-    marks: BTreeSet<usize>,
-    balance: i64,
-    value: Option<i64>,
 }
 
 /// One copy of a message that the broker holds.
@@ -136,9 +120,7 @@ impl<'a> System<'a> {
         let mut system = Self {
             program,
             amounts,
-            committed: Data::default(),
-            ledger: 0,
-            transaction: None,
+            bank: Bank::default(),
             copies: Vec::new(),
             tasks: Vec::new(),
             messages: vec![Fate::default(); amounts.len()],
@@ -153,11 +135,6 @@ impl<'a> System<'a> {
             system.hold_copy(message);
         }
         system
-    }
-
-    /// What is seen now.
-    pub fn seen(&self) -> Seen {
-        (self.committed.balance, self.committed.value, self.ledger)
     }
 
     /// The broker has one more copy of this message, due now.
@@ -223,17 +200,11 @@ impl<'a> System<'a> {
         }
     }
 
-    /// Whether the operation before which this delivery stands finds the lock taken.
+    /// Whether the operation before which this delivery stands finds the lock taken. Once it has waited long enough it
+    /// does not wait again.
     pub fn must_wait(&self, at: TaskId) -> bool {
-        let Place::Operation(instruction) = self.tasks[at].place else { return false };
-        let taken = self.transaction.as_ref().is_some_and(|open| open.owner != at);
-        let wants = match instruction {
-            Instruction::Begin => true,
-            Instruction::Mark(_) | Instruction::Apply | Instruction::Set => !self.tasks[at].cursor.in_transaction(),
-            // Whoever reads sees what is committed; the ledger is elsewhere; the rest is the owner's own.
-            Instruction::Check { .. } | Instruction::Emit | Instruction::Commit | Instruction::Rollback => false,
-        };
-        taken && wants && !self.tasks[at].gives_up
+        let task = &self.tasks[at];
+        matches!(task.place, Place::Operation(next) if !task.gives_up && self.bank.must_wait(at, next))
     }
 
     /// It waits for the lock; whoever stood for it goes on.
@@ -257,49 +228,33 @@ impl<'a> System<'a> {
     pub fn act(&mut self, at: TaskId, injected: Option<Injected>) {
         let Place::Operation(instruction) = self.tasks[at].place else { unreachable!("there is no operation") };
         let gives_up = std::mem::take(&mut self.tasks[at].gives_up);
-        let mut reply = Reply::Failed;
-        if injected == Some(Injected::Fail) {
-            // The connection breaks, and takes with it a transaction that is open on it. The ledger has one of its own.
-            if instruction != Instruction::Emit {
-                self.close(at, false);
+        let held = self.bank.is_owner(at);
+        let reply = match injected {
+            _ if gives_up => Reply::Failed,
+            None => self.bank.perform(self.who(at), instruction),
+            Some(Injected::LoseReply) => {
+                self.bank.perform(self.who(at), instruction);
+                Reply::Failed
             }
-        } else if !gives_up {
-            let acted = self.perform(at, instruction);
-            reply = if injected.is_some() { Reply::Failed } else { acted };
+            Some(Injected::Fail) => {
+                self.bank.fail(at, instruction);
+                Reply::Failed
+            }
+        };
+        if held && !self.bank.is_owner(at) {
+            self.unlocked();
         }
         self.tasks[at].cursor.answered(self.program, reply);
         self.arrive(at);
     }
 
-    fn perform(&mut self, at: TaskId, instruction: Instruction) -> Reply {
+    fn who(&self, at: TaskId) -> Who {
         let message = self.tasks[at].delivery.message;
-        let amount = self.amounts[message];
-        match instruction {
-            Instruction::Begin => {
-                self.transaction = Some(Transaction { owner: at, data: self.committed.clone(), wrote: false });
-            }
-            Instruction::Commit => self.close(at, true),
-            Instruction::Rollback => self.close(at, false),
-            Instruction::Emit => self.ledger += amount,
-            _ => match &mut self.transaction {
-                Some(open) if open.owner == at => {
-                    let before = open.data.clone();
-                    let reply = open.data.change(message, amount, instruction);
-                    open.wrote |= open.data != before;
-                    return reply;
-                }
-                _ => return self.committed.change(message, amount, instruction),
-            },
-        }
-        Reply::Fine
+        Who { task: at, message, amount: self.amounts[message] }
     }
 
-    /// The transaction of this delivery ends, if it has one: whoever waits for the lock may try again.
-    fn close(&mut self, at: TaskId, commits: bool) {
-        let Some(ended) = self.transaction.take_if(|open| open.owner == at) else { return };
-        if commits {
-            self.committed = ended.data;
-        }
+    /// The lock is free: whoever waits for it may try again.
+    fn unlocked(&mut self) {
         for task in self.tasks.iter_mut().filter(|task| task.parked) {
             task.parked = false;
             task.since = self.step;
@@ -308,7 +263,9 @@ impl<'a> System<'a> {
 
     /// A delivery ends, and the broker knows it as acknowledged or not.
     pub fn end(&mut self, at: TaskId, acked: bool) {
-        self.close(at, false);
+        if self.bank.close(at, false) {
+            self.unlocked();
+        }
         let task = &mut self.tasks[at];
         task.place = Place::Over;
         task.hold = None;
@@ -366,29 +323,9 @@ impl<'a> System<'a> {
         matches!(self.tasks[at].place, Place::Operation(instruction) if instruction != Instruction::Rollback)
     }
 
-    /// Whether it can take effect and return an error: what changes something durable can, and so can the commit of a
-    /// transaction that wrote.
+    /// Whether it can take effect and return an error.
     pub fn can_lose_reply(&self, at: TaskId) -> bool {
-        let Place::Operation(instruction) = self.tasks[at].place else { return false };
-        if instruction == Instruction::Commit {
-            return self.transaction.as_ref().is_some_and(|open| open.owner == at && open.wrote);
-        }
-        let mut after = self.clone();
-        after.perform(at, instruction);
-        (&after.committed, after.ledger) != (&self.committed, self.ledger)
-    }
-}
-
-impl Data {
-    fn change(&mut self, message: usize, amount: i64, instruction: Instruction) -> Reply {
-        match instruction {
-            Instruction::Check { .. } if self.marks.contains(&message) => return Reply::Present,
-            Instruction::Mark(_) if !self.marks.insert(message) => return Reply::Present,
-            Instruction::Apply => self.balance += amount,
-            Instruction::Set => self.value = Some(amount),
-            _ => {}
-        }
-        Reply::Fine
+        matches!(self.tasks[at].place, Place::Operation(next) if self.bank.can_lose_reply(self.who(at), next))
     }
 }
 

@@ -1,0 +1,128 @@
+//! The stores that programs work on: a bank with one lock, and a ledger beside it.
+//!
+//! Everything in the bank is serializable by one writer at a time: a transaction takes the lock when it begins, what is
+//! written outside one waits for it, and reads outside one see what was committed. The ledger is another store, and in no
+//! transaction.
+
+use std::collections::BTreeSet;
+
+use super::{
+    program::{Instruction, Reply},
+    simulate::TaskId,
+};
+
+/// What is seen in the end: the balance, the value and the other store's ledger.
+pub type Seen = (i64, Option<i64>, i64);
+
+/// Both stores.
+#[derive(Clone, Debug, Default)]
+pub struct Bank {
+    committed: Data,
+    ledger: i64,
+    transaction: Option<Transaction>,
+}
+
+/// The open transaction: whose it is, what its owner sees, and whether it wrote.
+#[derive(Clone, Debug)]
+struct Transaction {
+    owner: TaskId,
+    data: Data,
+    wrote: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Data {
+    marks: BTreeSet<usize>,
+    balance: i64,
+    value: Option<i64>,
+}
+
+/// Who does something, and for which message.
+#[derive(Clone, Copy, Debug)]
+pub struct Who {
+    pub task: TaskId,
+    pub message: usize,
+    pub amount: i64,
+}
+
+impl Bank {
+    /// What is seen now.
+    pub fn seen(&self) -> Seen {
+        (self.committed.balance, self.committed.value, self.ledger)
+    }
+
+    /// Whether this finds the lock taken by somebody else.
+    pub fn must_wait(&self, task: TaskId, instruction: Instruction) -> bool {
+        let locks =
+            matches!(instruction, Instruction::Begin | Instruction::Mark(_) | Instruction::Apply | Instruction::Set);
+        locks && self.transaction.as_ref().is_some_and(|open| open.owner != task)
+    }
+
+    /// Does it.
+    pub fn perform(&mut self, who: Who, instruction: Instruction) -> Reply {
+        match instruction {
+            Instruction::Begin => {
+                self.transaction = Some(Transaction { owner: who.task, data: self.committed.clone(), wrote: false });
+            }
+            Instruction::Commit => drop(self.close(who.task, true)),
+            Instruction::Rollback => drop(self.close(who.task, false)),
+            Instruction::Emit => self.ledger += who.amount,
+            _ => match &mut self.transaction {
+                Some(open) if open.owner == who.task => {
+                    let before = open.data.clone();
+                    let reply = open.data.change(who, instruction);
+                    open.wrote |= open.data != before;
+                    return reply;
+                }
+                _ => return self.committed.change(who, instruction),
+            },
+        }
+        Reply::Fine
+    }
+
+    /// The connection breaks before it acts, and takes with it a transaction that is open on it. The ledger has one of its
+    /// own.
+    pub fn fail(&mut self, task: TaskId, instruction: Instruction) {
+        if instruction != Instruction::Emit {
+            self.close(task, false);
+        }
+    }
+
+    /// The transaction of this delivery ends, if it has one. Whether it had: then the lock is free.
+    pub fn close(&mut self, task: TaskId, commits: bool) -> bool {
+        let Some(ended) = self.transaction.take_if(|open| open.owner == task) else { return false };
+        if commits {
+            self.committed = ended.data;
+        }
+        true
+    }
+
+    /// Whether this delivery has a transaction open.
+    pub fn is_owner(&self, task: TaskId) -> bool {
+        self.transaction.as_ref().is_some_and(|open| open.owner == task)
+    }
+
+    /// Whether this can take effect and return an error: what changes something durable can, and so can the commit of a
+    /// transaction that wrote.
+    pub fn can_lose_reply(&self, who: Who, instruction: Instruction) -> bool {
+        if instruction == Instruction::Commit {
+            return self.transaction.as_ref().is_some_and(|open| open.owner == who.task && open.wrote);
+        }
+        let mut after = self.clone();
+        after.perform(who, instruction);
+        (&after.committed, after.ledger) != (&self.committed, self.ledger)
+    }
+}
+
+impl Data {
+    fn change(&mut self, who: Who, instruction: Instruction) -> Reply {
+        match instruction {
+            Instruction::Check { .. } if self.marks.contains(&who.message) => return Reply::Present,
+            Instruction::Mark(_) if !self.marks.insert(who.message) => return Reply::Present,
+            Instruction::Apply => self.balance += who.amount,
+            Instruction::Set => self.value = Some(who.amount),
+            _ => {}
+        }
+        Reply::Fine
+    }
+}
