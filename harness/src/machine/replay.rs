@@ -41,6 +41,8 @@ pub(super) struct Run<'a> {
     pub(super) tasks: Vec<Task>,
     /// The task that took the last step.
     pub(super) last: Option<TaskId>,
+    /// And it can take the next one too.
+    pub(super) runs_on: bool,
     /// Counts turns; the order of waiting and standing.
     pub(super) turn: u64,
     /// For each fault, how it stands.
@@ -117,6 +119,7 @@ impl<'a> Run<'a> {
             queue: room.take_queue(plan),
             tasks: mem::take(&mut room.tasks),
             last: None,
+            runs_on: false,
             turn: 0,
             faults: filled(mem::take(&mut room.faults), FaultState::Waiting, plan.faults.len()),
             last_fault: Duration::ZERO,

@@ -35,7 +35,8 @@ impl Run<'_> {
         if let Some(task) = self.choose() {
             self.last = Some(task);
             self.take_turn(task)?;
-            if self.stands_still(task) {
+            self.runs_on = self.can_run(task);
+            if !self.runs_on && self.lets_go(task) {
                 self.lift_holds(|until| until == Until::Task(task));
             }
             return Ok(true);
@@ -52,16 +53,16 @@ impl Run<'_> {
     }
 
     fn choose(&self) -> Option<TaskId> {
-        if let Some(last) = self.last.filter(|last| self.can_run(*last)) {
+        if let Some(last) = self.last.filter(|last| self.runs_on || self.can_run(*last)) {
             return Some(last);
         }
         (0..self.tasks.len()).filter(|task| self.can_run(*task)).min_by_key(|task| self.tasks[*task].waiting_since)
     }
 
-    /// Whether this task lets the one go on that stands for it. One that was overlapped itself does not: the newer delivery
-    /// comes first.
-    fn stands_still(&self, task: TaskId) -> bool {
-        !matches!(self.tasks[task].hold, Some(Hold { until: Until::Task(_), .. })) && !self.can_run(task)
+    /// Whether this task, which cannot run now, lets the one go on that stands for it. One that was overlapped itself does
+    /// not: the newer delivery comes first.
+    fn lets_go(&self, task: TaskId) -> bool {
+        !matches!(self.tasks[task].hold, Some(Hold { until: Until::Task(_), .. }))
     }
 
     fn can_run(&self, at: TaskId) -> bool {

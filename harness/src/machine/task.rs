@@ -109,7 +109,8 @@ impl Woken {
     }
 
     pub(super) fn take(&self) -> bool {
-        self.0.swap(false, Ordering::AcqRel)
+        // To look first is cheaper, and mostly nobody woke it.
+        self.is_set() && self.0.swap(false, Ordering::AcqRel)
     }
 }
 

@@ -257,18 +257,15 @@ fn place(state: &mut impl Hasher, at: Coordinate) {
 impl Facts {
     /// All of them in a number.
     fn bits(self) -> u16 {
-        let flags = [
-            self.can_fail,
-            self.can_lose_reply,
-            self.changes,
-            self.locks,
-            self.reads_clock,
-            self.suffered == Some(Injected::Fail),
-            self.suffered == Some(Injected::LoseReply),
-            self.gave_up,
-            self.observed_change,
-        ];
-        flags.iter().fold(0, |bits, flag| bits << 1 | u16::from(*flag))
+        u16::from(self.can_fail)
+            | u16::from(self.can_lose_reply) << 1
+            | u16::from(self.changes) << 2
+            | u16::from(self.locks) << 3
+            | u16::from(self.reads_clock) << 4
+            | u16::from(self.suffered == Some(Injected::Fail)) << 5
+            | u16::from(self.suffered == Some(Injected::LoseReply)) << 6
+            | u16::from(self.gave_up) << 7
+            | u16::from(self.observed_change) << 8
     }
 }
 

@@ -89,7 +89,7 @@ fn differing(all: &[&Observation], which: usize) -> Vec<String> {
 /// Whether no other part has the same columns: then they say what it is.
 fn is_alone(parts: &[(String, Seen)], at: usize) -> bool {
     let columns = |seen: &Seen| match seen {
-        Seen::Rows(rows) => Some(rows.columns.clone()),
+        Seen::Rows(rows) => Some(rows.columns.to_vec()),
         Seen::Value(_) => None,
     };
     parts.iter().filter(|(_, seen)| columns(seen) == columns(&parts[at].1)).count() == 1

@@ -1,6 +1,6 @@
 //! What the outside can see at the end, as a value that is compared and printed.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// What the outside can see of all stores: named values and named sets of rows.
 ///
@@ -22,7 +22,7 @@ pub(crate) enum Seen {
 /// Rows of one query, each cell printed. Sorted when made, unless the query orders them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Rows {
-    pub(crate) columns: Vec<String>,
+    pub(crate) columns: Arc<[String]>,
     pub(crate) rows: Vec<Vec<String>>,
     /// Their order means something.
     pub(crate) ordered: bool,
@@ -35,7 +35,12 @@ impl Observation {
     }
 
     /// Adds rows of printed cells. `ordered` says that their order means something.
-    pub fn rows(&mut self, name: &str, columns: Vec<String>, mut rows: Vec<Vec<String>>, ordered: bool) {
+    pub fn rows(&mut self, name: &str, columns: Vec<String>, rows: Vec<Vec<String>>, ordered: bool) {
+        self.rows_under(name, columns.into(), rows, ordered);
+    }
+
+    /// The same, for a store that has the same columns each time.
+    pub(crate) fn rows_under(&mut self, name: &str, columns: Arc<[String]>, mut rows: Vec<Vec<String>>, ordered: bool) {
         if !ordered {
             rows.sort_unstable();
         }
@@ -63,7 +68,7 @@ impl Observation {
                     if !ordered {
                         rows.sort_unstable();
                     }
-                    Seen::Rows(Rows { columns: columns.clone(), rows, ordered: *ordered })
+                    Seen::Rows(Rows { columns: Arc::clone(columns), rows, ordered: *ordered })
                 }
             };
             (name.clone(), seen)

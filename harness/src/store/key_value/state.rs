@@ -5,19 +5,25 @@
 //! Isolation is serializable by one writer at a time. A weaker one is another way to open a transaction: several at a time,
 //! each with `pending` writes of its own, and a [`View`] that reads from a snapshot or from what is committed by then.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::{
     Observation,
     store::{Process, key_value::observe::Watched},
 };
 
+/// A store with more keys than this forgets them when it is reset.
+const MOST_KEYS_KEPT: usize = 1_000;
+
 /// Everything that outlives a crash, and the open transaction, which does not.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct State {
-    pub(super) name: String,
+    name: String,
+    /// `key` and `value`, as what is observed is headed.
+    columns: Arc<[String]>,
     pub(super) watched: Vec<Watched>,
-    committed: BTreeMap<String, Entry>,
+    /// A key stays when its entry goes: most replays write the same ones.
+    committed: BTreeMap<String, Option<Entry>>,
     open: Option<Open>,
     /// What the open transaction wrote, in the order of the first write to each key. `None` is a deletion.
     pending: Vec<(String, Option<Entry>)>,
@@ -53,12 +59,24 @@ impl Entry {
 
 impl State {
     pub(super) fn named(name: &str) -> Self {
-        Self { name: name.to_owned(), ..Self::default() }
+        Self {
+            name: name.to_owned(),
+            columns: ["key", "value"].map(str::to_owned).into(),
+            watched: Vec::new(),
+            committed: BTreeMap::new(),
+            open: None,
+            pending: Vec::new(),
+            begun: 0,
+            now: Duration::ZERO,
+        }
     }
 
     /// Puts everything back to how it was before the first message.
     pub(super) fn reset(&mut self) {
-        self.committed.clear();
+        if self.committed.len() > MOST_KEYS_KEPT {
+            self.committed.clear();
+        }
+        self.committed.values_mut().for_each(|entry| *entry = None);
         self.pending.clear();
         self.open = None;
         self.now = Duration::ZERO;
@@ -100,11 +118,9 @@ impl State {
         self.open = None;
         let mut changed = false;
         for (key, entry) in self.pending.drain(..) {
-            changed |= self.committed.get(&key) != entry.as_ref();
-            match entry {
-                Some(entry) => drop(self.committed.insert(key, entry)),
-                None => drop(self.committed.remove(&key)),
-            }
+            let before = self.committed.entry(key).or_default();
+            changed |= *before != entry;
+            *before = entry;
         }
         changed
     }
@@ -126,10 +142,12 @@ impl State {
         if self.watched.is_empty() {
             return;
         }
-        let there = self.committed.iter().filter(|(_, entry)| entry.is_there(self.now));
-        let watched = there.filter(|(key, _)| self.watched.iter().any(|watched| watched.covers(key)));
-        let rows = watched.map(|(key, entry)| vec![key.clone(), entry.value.clone()]).collect();
-        seen.rows(&self.name, vec!["key".to_owned(), "value".to_owned()], rows, false);
+        let is_watched = |key: &str| self.watched.iter().any(|watched| watched.covers(key));
+        let rows = self.committed.iter().filter_map(|(key, entry)| {
+            let entry = entry.as_ref().filter(|entry| entry.is_there(self.now) && is_watched(key))?;
+            Some(vec![key.clone(), entry.value.clone()])
+        });
+        seen.rows_under(&self.name, Arc::clone(&self.columns), rows.collect(), false);
     }
 }
 
@@ -163,47 +181,44 @@ impl<'a> View<'a> {
     pub(super) fn get(&mut self, key: &str) -> Option<&Entry> {
         let own = self.state.pending.iter().find(|(written, _)| self.in_transaction && written == key);
         let entry = match own {
-            Some((_, entry)) => entry.as_ref(),
-            None => self.state.committed.get(key),
-        }?;
+            Some((_, entry)) => entry,
+            None => self.state.committed.get(key)?,
+        };
+        let entry = entry.as_ref()?;
         self.read_clock |= entry.expires.is_some();
         entry.is_there(self.now).then_some(entry)
     }
 
     /// Writes an entry.
     pub(super) fn set(&mut self, key: &str, entry: Entry) {
-        self.read_clock |= entry.expires.is_some();
-        if self.get(key) == Some(&entry) {
-            return;
-        }
-        self.changed = true;
-        if self.in_transaction {
-            self.write_pending(key, Some(entry));
-        } else if let Some(before) = self.state.committed.get_mut(key) {
-            *before = entry;
-        } else {
-            self.state.committed.insert(key.to_owned(), entry);
-        }
+        self.replace(key, Some(entry));
     }
 
     /// Deletes an entry. Whether it was there.
     pub(super) fn delete(&mut self, key: &str) -> bool {
-        if self.get(key).is_none() {
+        self.replace(key, None)
+    }
+
+    /// Puts this in the place of what stands there. Whether that changed anything.
+    fn replace(&mut self, key: &str, entry: Option<Entry>) -> bool {
+        let State { pending, committed, .. } = &mut *self.state;
+        let own = pending.iter_mut().find(|(written, _)| self.in_transaction && written == key);
+        let is_own = own.is_some();
+        let before = match own {
+            Some((_, before)) => Some(before),
+            None => committed.get_mut(key),
+        };
+        let stands = before.as_deref().and_then(Option::as_ref);
+        self.read_clock |= stands.into_iter().chain(&entry).any(|entry| entry.expires.is_some());
+        if stands.filter(|entry| entry.is_there(self.now)) == entry.as_ref() {
             return false;
         }
         self.changed = true;
-        if self.in_transaction {
-            self.write_pending(key, None);
-        } else {
-            self.state.committed.remove(key);
+        match before {
+            Some(before) if is_own || !self.in_transaction => *before = entry,
+            _ if self.in_transaction => pending.push((key.to_owned(), entry)),
+            _ => drop(committed.insert(key.to_owned(), entry)),
         }
         true
-    }
-
-    fn write_pending(&mut self, key: &str, entry: Option<Entry>) {
-        match self.state.pending.iter_mut().find(|(written, _)| written == key) {
-            Some((_, before)) => *before = entry,
-            None => self.state.pending.push((key.to_owned(), entry)),
-        }
     }
 }
