@@ -40,3 +40,7 @@ pub use redeliver_harness::{Sqlite, rusqlite, sqlite};
 
 /// proptest, whose strategies generate messages: there a strategy is what is called a *generator* here.
 pub use redeliver_harness::proptest;
+
+/// Places for code that holds clients of its own, from the crate `redeliver-point`: that one has no dependencies and may stay
+/// in production code.
+pub use redeliver_point::{Step, point, step};

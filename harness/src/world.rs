@@ -2,7 +2,7 @@
 //!
 //! Everything else sees it as a [`Subject`].
 
-use std::{collections::BTreeMap, fmt, rc::Rc, sync::Arc, thread, time::Duration};
+use std::{cell::Cell, collections::BTreeMap, fmt, rc::Rc, sync::Arc, thread, time::Duration};
 
 use crate::{
     Delivery, Error, History, IntoOutcome, Message, Outcome, Store,
@@ -31,6 +31,7 @@ struct Body<S: Store, C, P, F> {
     boot: Boot<S, C>,
     handler: Arc<F>,
     made: BTreeMap<(usize, Published), Arc<Message<P>>>,
+    concurrent: Cell<bool>,
 }
 
 /// One replay's processes. They never leave their thread.
@@ -44,7 +45,10 @@ struct Stage<'a, S: Store, C, P, F> {
 
 impl<S: Store, C, P, F> World<S, C, P, F> {
     pub(crate) fn new(store: S, boot: Boot<S, C>, source: Messages<P>, handler: F) -> Self {
-        Self { source, body: Body { store, boot, handler: Arc::new(handler), made: BTreeMap::new() } }
+        Self {
+            source,
+            body: Body { store, boot, handler: Arc::new(handler), made: BTreeMap::new(), concurrent: Cell::new(false) },
+        }
     }
 }
 
@@ -112,6 +116,7 @@ where
             faults,
             turns,
             until,
+            concurrent: &self.concurrent,
         };
         let mut stage = Stage {
             store: &mut self.store,

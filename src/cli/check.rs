@@ -9,7 +9,7 @@ use super::{Answer, On, strategy_parser, words};
 #[derive(Args)]
 pub(super) struct Check {
     /// The strategy or twin; `redeliver list` names them all
-    #[arg(value_parser = strategy_parser())]
+    #[arg(value_parser = strategy_parser(), hide_possible_values = true)]
     strategy: &'static Entry,
     #[command(flatten)]
     on: On,

@@ -22,12 +22,14 @@ use redeliver_strategies::{Entry, StoreKind, registry};
 
 pub use exit::Exit;
 
-/// Delivers messages again (twice, late, out of order, to two processes at once, in the middle of a crash) and shows the
-/// smallest history that breaks a handler.
+/// Delivers messages again, and shows the smallest history that breaks a handler.
 ///
-/// Without a command: checks every built-in strategy and every broken twin, and says whether each comes out as expected.
+/// Twice, late, out of order, to two processes at once, and in the middle of a crash.
+///
+/// Without a command, every built-in strategy and every broken twin is checked, and a table
+/// says whether each comes out as expected.
 #[derive(Parser)]
-#[command(name = "redeliver", version, after_help = exit::table())]
+#[command(name = "redeliver", version, verbatim_doc_comment, after_help = exit::table())]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

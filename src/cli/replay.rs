@@ -24,7 +24,7 @@ pub(super) struct Replay {
     #[arg(value_name = "HISTORY")]
     history: String,
     /// The strategy or twin; `redeliver list` names them all
-    #[arg(long, value_parser = strategy_parser())]
+    #[arg(long, value_parser = strategy_parser(), hide_possible_values = true)]
     strategy: &'static Entry,
     #[command(flatten)]
     on: On,
@@ -37,7 +37,10 @@ impl Replay {
             History::parse_any(&text).map_err(|error| Complaint(format!("{source}: {error}")))?;
         for (place, message) in history.messages.iter().enumerate() {
             is_an_amount(message).map_err(|found| {
-                Complaint(format!("{source}: m{place}: expected an amount such as 100 as its payload, found `{found}`"))
+                let at = location(&text, place);
+                Complaint(format!(
+                    "{source}: {at}: expected an amount such as 100 as m{place}'s payload, found `{found}`"
+                ))
             })?;
         }
         // Whoever names a strategy means it: a twin's history is worth replaying against what it is a twin of.
@@ -82,4 +85,14 @@ fn is_an_amount(message: &Published) -> Result<(), &str> {
         Payload::Written(text) if text.parse::<i64>().is_err() => Err(text),
         Payload::Written(_) | Payload::Generated { .. } => Ok(()),
     }
+}
+
+/// Where a history that could be read speaks of this message, as its errors tell places.
+fn location(text: &str, place: usize) -> String {
+    let text_form = format!("message m{place} ");
+    if let Some((at, line)) = (1..).zip(text.lines()).find(|(_, line)| line.trim_start().starts_with(&text_form)) {
+        return format!("line {at}, column {}", 1 + line.chars().take_while(|c| c.is_whitespace()).count());
+    }
+    let before = text.split(&format!(";m{place}=")).next().unwrap_or_default();
+    format!("column {}", before.chars().count() + 2)
 }

@@ -1,5 +1,6 @@
 //! The tests of the whole, in one binary.
 
+mod bad_handlers;
 mod cli;
 mod detection;
 mod golden;

@@ -1,6 +1,6 @@
 //! Places for `redeliver` in code that holds a client of its own.
 //!
-//! [`point`] marks a place where other deliveries may run and where the process may crash; [`step`] makes somebody else's
+//! [`point`] marks a place where other deliveries may run and where the process may crash; [`step`](fn@step) makes somebody else's
 //! operation one step, that can also fail or lose its reply. Outside of `redeliver` a point does nothing and a step is the
 //! operation itself, so both may stay in production code. This crate has no dependencies and knows nothing of the machine
 //! that runs the steps: that one registers itself through [`host`].

@@ -68,6 +68,7 @@ impl Run<'_> {
         let answer = match &self.tasks[task].state {
             State::Fresh => {
                 self.tasks[task].state = State::Running;
+                self.desk.allow(self.further(task, 0));
                 return self.poll(task, None);
             }
             State::AtAck(answer) => answer.clone(),
@@ -91,15 +92,16 @@ impl Run<'_> {
         {
             return self.strike(task, at, index, fault, Some(ready));
         }
-        let further = if self.detail == Detail::Facts { self.further(task, ready.number) } else { 0 };
-        self.poll(task, Some((ready, Grant { fault: None, give_up: ready.give_up, further })))
+        self.desk.allow(self.further(task, ready.number));
+        self.poll(task, Some((ready, Grant { fault: None, give_up: ready.give_up })))
     }
 
     /// How many operations after this one its task will do before anything else happens: up to the next fault that stands
-    /// at one of them.
+    /// at one of them. None where a handler was ever seen to do several things at once: which of them comes first, and is
+    /// numbered first, is then decided turn by turn.
     fn further(&self, task: TaskId, number: u32) -> u32 {
         const MOST: u32 = 1_000;
-        if !self.desk.is_alone(task) {
+        if self.detail > Detail::Facts || self.plan.concurrent.get() {
             return 0;
         }
         let delivery = self.tasks[task].delivery;
@@ -130,12 +132,17 @@ impl Run<'_> {
         self.desk.begin_poll(at, task.operations, waker);
         let polled = panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut Context::from_waker(waker))));
         task.operations = self.desk.end_poll();
+        self.desk.allow(0);
+        if self.desk.is_concurrent(at) {
+            self.plan.concurrent.set(true);
+        }
         let mut reports = std::mem::take(&mut self.room.reports);
         self.desk.take_reports(&mut reports);
         for (place, report) in reports.drain(..).enumerate() {
             // What acted further took turns of its own.
-            self.turn += u64::from(place > 0);
-            self.steps += u32::from(place > 0);
+            let further = place > 0 || granted.is_none();
+            self.turn += u64::from(further);
+            self.steps += u32::from(further);
             self.record(at, report)?;
         }
         self.room.reports = reports;

@@ -60,7 +60,8 @@ pub(crate) type Code = Box<dyn FnOnce() -> Box<dyn Any + Send> + Send>;
 
 /// What is said to a stepped thread.
 enum Told {
-    Work(Code),
+    /// With so many statements that may go by.
+    Work(Code, u32),
     Go(Go),
     /// There is no more work.
     Leave,
@@ -114,10 +115,10 @@ impl Stepped {
         Self { baton, thread: handle.thread().clone() }
     }
 
-    /// Gives it work and waits until it stops.
-    pub(crate) fn begin(&self, code: Code) -> Stop {
+    /// Gives it work, of which so many statements may go by without the machine, and waits until it stops.
+    pub(crate) fn begin(&self, code: Code, free: u32) -> Stop {
         lock(&self.baton.machine).replace(thread::current());
-        self.tell(Told::Work(code))
+        self.tell(Told::Work(code, free))
     }
 
     /// Lets it go on and waits until it stops again.
@@ -153,7 +154,12 @@ impl Baton {
         LINK.set(Some(Link { baton: Arc::clone(&self), free: 0, dead: false, last_words: 0 }));
         loop {
             match self.listen() {
-                Told::Work(code) => {
+                Told::Work(code, free) => {
+                    LINK.with_borrow_mut(|link| {
+                        if let Some(link) = link {
+                            link.free = free;
+                        }
+                    });
                     let result = panic::catch_unwind(AssertUnwindSafe(code));
                     LINK.with_borrow_mut(|link| {
                         if let Some(link) = link {
@@ -249,7 +255,7 @@ fn hand_over(stop: impl FnOnce() -> Stop) -> Option<Go> {
         let go = match link.baton.listen() {
             Told::Go(go) => go,
             // Whoever held the other end is gone: nothing may act any more.
-            Told::Work(_) | Told::Leave => Go::Die,
+            Told::Work(..) | Told::Leave => Go::Die,
         };
         link.dead = go == Go::Die;
         link.free = if let Go::Through(free) = go { free } else { 0 };

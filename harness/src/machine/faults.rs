@@ -139,7 +139,7 @@ impl Run<'_> {
         };
         let (position, place, last_fault) = (self.events.len(), self.acted.len(), self.last_fault);
         self.acts(index);
-        self.poll(task, Some((ready, Grant { fault: Some(what), give_up: false, further: 0 })))?;
+        self.poll(task, Some((ready, Grant { fault: Some(what), give_up: false })))?;
         let point = self.tasks[task].delivery.operation(ready.number);
         let acted = match self.events.get(position) {
             Some(Event::Step { at, facts, .. }) if *at == point => Some(facts.suffered == Some(what)),

@@ -28,6 +28,6 @@ pub(crate) use operation::{Act, Operation, Turn as OperationTurn, operate};
 pub(crate) use plan::{Call, Handlers, Plan, Turn};
 pub(crate) use replay::Machine;
 pub(crate) use task::Work;
-pub(crate) use ticket::{Clock, Ticket, lives, now, release_locks};
+pub(crate) use ticket::{Clock, lives, now, release_locks};
 #[cfg(feature = "sqlite")]
-pub(crate) use ticket::{Grant, acted_further, give_up};
+pub(crate) use ticket::{Grant, Ticket, acted_further, allowance, give_up};

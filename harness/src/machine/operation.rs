@@ -64,6 +64,7 @@ impl Turn {
     }
 
     /// Whether anybody wants the words of this step.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn wants_words(&self) -> bool {
         self.words.is_some()
     }

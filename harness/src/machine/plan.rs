@@ -9,6 +9,7 @@ use crate::{
     store::{Observation, Process},
 };
 use std::{
+    cell::Cell,
     hash::{Hash, Hasher},
     sync::Arc,
     time::Duration,
@@ -24,6 +25,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) turns: Option<&'a [Turn]>,
     /// For a reference run: not before this time is it observed.
     pub(crate) until: Duration,
+    /// Whether a delivery of this handler was ever seen to do several things at once. The machine sets it.
+    pub(crate) concurrent: &'a Cell<bool>,
 }
 
 /// One delivery of a reference run.

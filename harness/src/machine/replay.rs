@@ -96,7 +96,7 @@ impl Machine {
         let replayed = panic::catch_unwind(panic::AssertUnwindSafe(|| {
             handlers.reset()?;
             let mut run = Run::new(&self.desk, plan, handlers, detail, self.room.take());
-            let ended = run.start().and_then(|()| run.to_the_end());
+            let ended = run.start().and_then(|()| run.run_on());
             let replay = ended.and_then(|end| run.finish(end));
             // Whatever is left is dropped by dead processes: nothing that it does in dropping reaches a store.
             run.drop_everything();
@@ -148,7 +148,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn to_the_end(&mut self) -> Result<End, Error> {
+    fn run_on(&mut self) -> Result<End, Error> {
         self.note_standing();
         while self.move_on()? {
             self.turn += 1;

@@ -1,6 +1,6 @@
 //! For tests only: a handler and a store driven through the real machine, without a `Harness` around them.
 
-use std::{cell::RefCell, rc::Rc, sync::Arc};
+use std::{cell::RefCell, rc::Rc};
 
 use super::{
     Call, Handlers, Machine, Plan, Turn, Work, quiet,
@@ -9,7 +9,6 @@ use super::{
 use crate::{
     DeliveryModel, Error, IntoOutcome, Observation, Outcome, Process, Store,
     history::{Coordinate, DeliveryName, Fault},
-    message::Supply,
 };
 
 /// One delivery, as a test's handler sees it.
@@ -17,7 +16,6 @@ pub(crate) struct Given {
     /// Which message: `m0` is 0.
     pub(crate) message: usize,
     pub(crate) attempt: u32,
-    pub(crate) supply: Arc<Supply>,
 }
 
 type Boot<S, C> = Box<dyn Fn(<S as Store>::Handle) -> C>;
@@ -75,7 +73,15 @@ impl<S: Store, C: 'static, F> Stage<S, C, F> {
     {
         let rules = DeliveryModel::at_least_once().rules();
         self.processes = vec![None, None];
-        let plan = Plan { rules, processes: 2, messages, faults, turns, until: std::time::Duration::ZERO };
+        let plan = Plan {
+            rules,
+            processes: 2,
+            messages,
+            faults,
+            turns,
+            until: std::time::Duration::ZERO,
+            concurrent: &std::cell::Cell::new(false),
+        };
         Machine::on_this_thread(|machine| machine.replay(&plan, self, Detail::Words))
     }
 }
@@ -99,7 +105,7 @@ where
         }
         let process = Rc::clone(self.processes[at].as_ref().expect("it was started just above"));
         let handler = Rc::clone(&self.handler);
-        let given = Given { message: call.message, attempt: call.attempt, supply: call.supply };
+        let given = Given { message: call.message, attempt: call.attempt };
         Ok(Box::pin(async move {
             match (*handler)(&process, &given).await.into_outcome() {
                 Outcome::Done(_) => Answer::Done,

@@ -49,6 +49,9 @@ pub(crate) struct Desk {
     stepping: Cell<bool>,
     /// Why the replay cannot go on, if it cannot.
     trouble: RefCell<Option<String>>,
+    /// So many further operations may act in the poll that goes on: the machine would choose this task again and again, and
+    /// no fault stands at them. Whatever cannot do several at once need not.
+    allowance: Cell<u32>,
 }
 
 /// The virtual clock, and whether anybody looked at it since it was last asked.
@@ -108,9 +111,6 @@ pub(crate) struct Grant {
     pub(crate) fault: Option<Injected>,
     /// It has waited for a lock as long as its store does: it must not wait again, but return the store's own error.
     pub(crate) give_up: bool,
-    /// So many further operations may act in the same turn: the machine would choose this task again and again, and no fault
-    /// stands at them. Whatever cannot do several at once need not.
-    pub(crate) further: u32,
 }
 
 /// What an operation of this number did with its turn.
@@ -158,6 +158,7 @@ impl Desk {
             released: Cell::new(false),
             stepping: Cell::new(false),
             trouble: RefCell::new(None),
+            allowance: Cell::new(0),
         })
     }
 
@@ -224,9 +225,14 @@ impl Desk {
         }
     }
 
-    /// Whether this is the only ticket of its task.
-    pub(crate) fn is_alone(&self, task: TaskId) -> bool {
-        self.tickets.borrow().iter().filter(|entry| entry.task == task).count() == 1
+    /// Whether a task does several things at once.
+    pub(crate) fn is_concurrent(&self, task: TaskId) -> bool {
+        self.tickets.borrow().iter().filter(|entry| entry.task == task).count() > 1
+    }
+
+    /// Lets so many further operations act in the next poll.
+    pub(crate) fn allow(&self, further: u32) {
+        self.allowance.set(further);
     }
 
     /// The first ticket of this task that waits for nothing but its turn.
@@ -389,6 +395,7 @@ pub(crate) struct Ticket {
 
 impl Ticket {
     /// Registers an operation of the task that is being polled. `None` outside a replay.
+    #[cfg(feature = "sqlite")]
     pub(crate) fn register() -> Option<Self> {
         on_desk(|desk| desk.register(None)).flatten().map(|id| Self { id })
     }
@@ -439,11 +446,6 @@ impl Ticket {
         on_desk(|desk| desk.detail.get() >= Detail::Words).unwrap_or(false)
     }
 
-    /// The virtual time.
-    pub(crate) fn now(&self) -> Duration {
-        on_desk(|desk| desk.clock.now()).unwrap_or_default()
-    }
-
     /// Tells that the operation acted; the ticket is used up.
     pub(crate) fn acted(self, facts: Facts, words: Option<Box<Words>>) {
         let gone = on_desk(|desk| {
@@ -466,12 +468,19 @@ impl Ticket {
     }
 }
 
-/// Tells that one more operation acted in a turn that was granted for it.
+/// How many further operations may act in the poll that goes on.
+#[cfg(feature = "sqlite")]
+pub(crate) fn allowance() -> u32 {
+    on_desk(|desk| desk.allowance.get()).unwrap_or(0)
+}
+
+/// Tells that one more operation acted, as it was allowed to.
 #[cfg(feature = "sqlite")]
 pub(crate) fn acted_further(facts: Facts) {
     on_desk(|desk| {
         if let Some((task, operations)) = desk.polled.get() {
             desk.polled.set(Some((task, operations + 1)));
+            desk.allowance.set(desk.allowance.get().saturating_sub(1));
             desk.reports.borrow_mut().push(Report::Acted(operations + 1, facts, None));
         }
     });
@@ -504,6 +513,7 @@ pub(super) fn step_ends() {
 }
 
 /// Tells the machine that the replay cannot be judged, and why. Does nothing outside a replay.
+#[cfg(feature = "sqlite")]
 pub(crate) fn give_up(why: &str) {
     on_desk(|desk| {
         desk.trouble.borrow_mut().get_or_insert_with(|| why.to_owned());

@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, ops::ControlFlow, time::Duration};
 
 use super::{
-    order::{Order, Places},
+    order::{Order, Places, Visited},
     reference::{References, Run, Used},
     renaming::{Likeness, Tokens},
 };
@@ -178,11 +178,7 @@ impl<'a> Case<'a> {
 }
 
 /// Visits every choice of one turn for each of these places, in their order.
-fn each_choice(
-    order: &[usize],
-    supplies: &[Vec<Turn>],
-    visit: &mut dyn FnMut(&[Turn]) -> Result<ControlFlow<()>, Error>,
-) -> Result<ControlFlow<()>, Error> {
+fn each_choice(order: &[usize], supplies: &[Vec<Turn>], visit: &mut dyn FnMut(&[Turn]) -> Visited) -> Visited {
     let mut chosen = vec![0; order.len()];
     loop {
         let turns: Vec<Turn> = order.iter().zip(&chosen).map(|(place, at)| supplies[*place][*at]).collect();

@@ -2,8 +2,8 @@
 //!
 //! Exactly once is judged in `exactly_once`, progress in `progress`, what can be judged at all in `seen`. `case` works out
 //! which reference runs a replay has (`order` in which orders, `renaming` what counts as the same), `reference` makes and
-//! keeps them. `naming` finds the anomaly that explains a violation, `evidence` what the trace says to that. Which
-//! histories are judged is the search's.
+//! keeps them. `naming` finds the anomaly that explains a violation, `evidence` what the trace says to that, `wrongs`
+//! what may be wrong at all. Which histories are judged is the search's.
 
 mod case;
 mod evidence;
@@ -16,6 +16,7 @@ mod renaming;
 mod seen;
 #[cfg(test)]
 mod tests;
+mod wrongs;
 
 use std::fmt;
 

@@ -6,6 +6,9 @@ use std::ops::ControlFlow;
 
 use crate::{Error, machine::trace::Fate};
 
+/// Whether a visitor has seen enough.
+pub(super) type Visited = Result<ControlFlow<()>, Error>;
+
 /// A set of messages, by their places.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Places(u64);
@@ -157,12 +160,7 @@ impl Order {
 
     /// Visits every order of `take` that this one allows, until the visitor has seen enough. Of those that may come next
     /// the first in `rank` comes first.
-    pub(super) fn each(
-        &self,
-        take: Places,
-        rank: &[usize],
-        visit: &mut dyn FnMut(&[usize]) -> Result<ControlFlow<()>, Error>,
-    ) -> Result<ControlFlow<()>, Error> {
+    pub(super) fn each(&self, take: Places, rank: &[usize], visit: &mut dyn FnMut(&[usize]) -> Visited) -> Visited {
         self.extend(&mut Vec::new(), take, rank, visit)
     }
 
@@ -171,8 +169,8 @@ impl Order {
         so_far: &mut Vec<usize>,
         left: Places,
         rank: &[usize],
-        visit: &mut dyn FnMut(&[usize]) -> Result<ControlFlow<()>, Error>,
-    ) -> Result<ControlFlow<()>, Error> {
+        visit: &mut dyn FnMut(&[usize]) -> Visited,
+    ) -> Visited {
         if left.is_empty() {
             return visit(so_far);
         }

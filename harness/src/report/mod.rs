@@ -1,7 +1,7 @@
 //! Reports: pure functions from what is known to what a person reads.
 //!
-//! [`Screen`] is the counterexample on one screen, the same in a panic message and on the command line; [`passed`] and
-//! [`inconclusive`] say how far a search went. Everything here is made from values that were recorded; nothing is replayed,
+//! [`Screen`] is the counterexample on one screen, the same in a panic message and on the command line; [`passed`](fn@passed) and
+//! [`inconclusive`](fn@inconclusive) say how far a search went. Everything here is made from values that were recorded; nothing is replayed,
 //! judged or written anywhere.
 
 mod extent;

@@ -203,7 +203,15 @@ impl Subject for Bench {
             }
         };
         let (rules, processes) = (history.model.rules(), history.processes);
-        let plan = Plan { rules, processes, messages: messages.len(), faults, turns, until };
+        let plan = Plan {
+            rules,
+            processes,
+            messages: messages.len(),
+            faults,
+            turns,
+            until,
+            concurrent: &std::cell::Cell::new(false),
+        };
         let mut stage = Stage { bench: self, messages, memory: BTreeMap::new() };
         let mut replay = Machine::on_this_thread(|machine| machine.replay(&plan, &mut stage, detail))?;
         replay.observation = replay.observation.map_text(|text| {

@@ -16,10 +16,10 @@ use super::{
 };
 use crate::{
     machine::{
-        Grant, Ticket, acted_further,
+        Grant, Ticket, acted_further, allowance,
         baton::{Code, Go, Stop},
         give_up, release_locks,
-        trace::{Facts, Injected},
+        trace::{Facts, Injected, Words},
     },
     store::Process,
 };
@@ -117,8 +117,13 @@ where
             let left: Left<T, E> = (pooled, answer);
             Box::new(left) as Box<dyn Any + Send>
         });
-        let stop = thread.stepped.begin(work);
-        self.running = Some(Running { thread, next: None, locked: false });
+        let stop = thread.stepped.begin(work, allowance());
+        let running = self.running.insert(Running { thread, next: None, locked: false });
+        running.tell_further();
+        if matches!(stop, Stop::Locked) {
+            running.wait_for_lock(None);
+            return Ok(None);
+        }
         Ok(Some(stop))
     }
 
@@ -178,7 +183,7 @@ fn go_on(running: &mut Running, pool: &Arc<Pool>, narrator: Option<&mut Narrator
     let locker = fails.then(|| pool.hold_lock(Shape::of(statement))).flatten();
     let stop = running.thread.stepped.go(match grant {
         Grant { give_up: true, .. } => Go::GiveUp,
-        Grant { fault: None, further, .. } => Go::Through(further),
+        Grant { fault: None, .. } => Go::Through(allowance()),
         Grant { fault, .. } => Go::On(fault),
     });
     running.locked = matches!(stop, Stop::Locked);
@@ -187,29 +192,41 @@ fn go_on(running: &mut Running, pool: &Arc<Pool>, narrator: Option<&mut Narrator
     }
     let locked_out = locker.is_some();
     drop(locker);
-    let (done, released) = running.thread.flags.take_done();
-    if released {
-        release_locks();
-    }
-    let mut done = done.into_iter();
-    if let Some(facts) = done.next() {
+    if let Some(facts) = running.thread.flags.take_first() {
         let suffered = if locked_out { grant.fault } else { facts.suffered };
         let facts = Facts { gave_up: grant.give_up, suffered, ..facts };
         let words = narration.take().map(|narration| Box::new(narration.after(&facts)));
         let (ticket, _) = running.next.take()?;
         ticket.acted(facts, words);
-        done.for_each(acted_further);
     }
+    running.tell_further();
     if !running.locked {
         return Some(stop);
     }
-    if running.next.is_none() {
-        // A later statement of this turn found the lock taken: it waits with a ticket of its own.
-        running.next = Ticket::register().map(|ticket| (ticket, String::new()));
-    }
-    let words = narration.map(|narration| Box::new(narration.waits()));
-    running.next.as_ref()?.0.blocked(BUSY_TIMEOUT, words);
+    running.wait_for_lock(narration.map(|narration| Box::new(narration.waits())));
     None
+}
+
+impl Running {
+    /// Tells of the statements that ended beside the one whose turn it was.
+    fn tell_further(&self) {
+        let (done, released) = self.thread.flags.take_done();
+        done.into_iter().for_each(acted_further);
+        if released {
+            release_locks();
+        }
+    }
+
+    /// The statement that runs waits for a lock: with its own ticket, or with a new one if it came by without a turn.
+    fn wait_for_lock(&mut self, words: Option<Box<Words>>) {
+        self.locked = true;
+        if self.next.is_none() {
+            self.next = Ticket::register().map(|ticket| (ticket, String::new()));
+        }
+        if let Some((ticket, _)) = &self.next {
+            ticket.blocked(BUSY_TIMEOUT, words);
+        }
+    }
 }
 
 impl<T, E, F> Drop for Call<T, E, F> {

@@ -122,6 +122,12 @@ impl Flags {
         (std::mem::take(&mut log.done), std::mem::take(&mut log.released))
     }
 
+    /// What the first of them was.
+    pub(super) fn take_first(&self) -> Option<Facts> {
+        let mut log = self.log();
+        (!log.done.is_empty()).then(|| log.done.remove(0))
+    }
+
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
