@@ -17,8 +17,8 @@ macro_rules! exits {
 }
 
 exits! {
-    Holds = 0: "it holds in every history that was searched; without a command: all came out as expected";
-    Violated = 1: "it is violated, and a history shows it; without a command: something did not come out as expected";
+    Holds = 0: "it holds in every history that was searched; alone: all came out as expected";
+    Violated = 1: "it is violated, and a history shows it; alone: something did not come out as expected";
     Usage = 2: "the command line, or a history, cannot be understood";
     Inconclusive = 3: "it cannot be said, for the reason that is given; that is not a pass";
 }

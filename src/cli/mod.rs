@@ -29,7 +29,7 @@ pub use exit::Exit;
 /// Without a command, every built-in strategy and every broken twin is checked, and a table
 /// says whether each comes out as expected.
 #[derive(Parser)]
-#[command(name = "redeliver", version, verbatim_doc_comment, after_help = exit::table())]
+#[command(term_width = 100, name = "redeliver", version, verbatim_doc_comment, after_help = exit::table())]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
