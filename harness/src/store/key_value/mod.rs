@@ -97,7 +97,7 @@ impl KeyValue {
     }
 
     fn process(&self) -> Result<Process, Error> {
-        self.process.clone().ok_or_else(|| Error::OutsideReplay { operation: "an operation on the store itself" })
+        self.process.clone().ok_or(Error::OutsideReplay { operation: "an operation on the store itself" })
     }
 
     async fn alone<C: Command + Unpin>(&self, command: C) -> Result<C::Reply, Error> {

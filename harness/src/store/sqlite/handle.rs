@@ -47,9 +47,10 @@ impl Sqlite {
     /// machine may switch, fail or crash.
     ///
     /// The bounds are those of tokio-rusqlite's `call` and deadpool's `interact`. The code must come to its next statement
-    /// within 10 s of real time. A statement that is told to fail returns `SQLITE_INTERRUPT`, after which SQLite has rolled
-    /// back what it rolls back after an I/O error; a `COMMIT` that is told to fail rolls back; one that loses its reply
-    /// stands and returns `SQLITE_IOERR`.
+    /// within 10 s of real time. A statement that is told to fail returns `SQLITE_BUSY` if it was about to take the write
+    /// lock, and `SQLITE_INTERRUPT` otherwise: an interrupted write has rolled its whole transaction back, as after an I/O
+    /// error, and an interrupted read or `COMMIT` leaves it open. One that loses its reply stands, and returns
+    /// `SQLITE_INTERRUPT`.
     ///
     /// # Errors
     /// Whatever the code returns.

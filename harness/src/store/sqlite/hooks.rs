@@ -212,7 +212,7 @@ fn before_statement(statement: &StmtRef<'_>, text: &str) {
     let runs = statement.get_status(StatementStatus::Run);
     let is_part = with_flags(|flags| {
         let mut log = flags.log();
-        let is_part = log.stepping.as_ref().is_some_and(|(of, before)| of == text && runs == before + 1);
+        let is_part = log.stepping.as_ref().is_some_and(|(of, before)| of == text && runs > *before);
         if !is_part {
             log.stepping = Some((text.to_owned(), runs));
         }
