@@ -104,6 +104,9 @@ impl Run<'_> {
         if self.detail > Detail::Facts || self.plan.concurrent.get() {
             return 0;
         }
+        if self.plan.faults.is_empty() {
+            return MOST;
+        }
         let delivery = self.tasks[task].delivery;
         let next = self.waiting_faults().filter_map(|(_, fault)| match fault.coordinate()? {
             Coordinate { delivery: of, place: Place::Operation(n) } if of == delivery && n > number => Some(n),
@@ -114,6 +117,9 @@ impl Run<'_> {
 
     /// The first fault of the history that is to act at this point and has not.
     fn fault_at(&self, at: Coordinate) -> Option<(usize, Fault)> {
+        if self.plan.faults.is_empty() {
+            return None;
+        }
         let found = self.waiting_faults().find(|(_, fault)| fault.coordinate() == Some(at));
         found.map(|(index, fault)| (index, fault.clone()))
     }
@@ -136,16 +142,15 @@ impl Run<'_> {
         if self.desk.is_concurrent(at) {
             self.plan.concurrent.set(true);
         }
-        let mut reports = std::mem::take(&mut self.room.reports);
-        self.desk.take_reports(&mut reports);
-        for (place, report) in reports.drain(..).enumerate() {
-            // What acted further took turns of its own.
-            let further = place > 0 || granted.is_none();
+        self.desk.take_back_grant();
+        // What acts without being granted a turn of its own takes one all the same.
+        let mut has_turn = granted.is_some();
+        while let Some(report) = self.desk.next_report() {
+            let further = !std::mem::take(&mut has_turn);
             self.turn += u64::from(further);
             self.steps += u32::from(further);
             self.record(at, report)?;
         }
-        self.room.reports = reports;
         self.note_supply(at);
         match polled {
             Ok(Poll::Pending) => {}

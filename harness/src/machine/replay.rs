@@ -2,7 +2,7 @@
 //!
 //! In which order things happen is `schedule`; what each thing does is `act`; what faults do is `faults`.
 
-use std::{cell::Cell, mem, panic, rc::Rc, time::Duration};
+use std::{cell::Cell, mem, panic, time::Duration};
 
 use rustc_hash::FxHasher;
 use std::hash::{Hash, Hasher};
@@ -27,7 +27,7 @@ const MOST_STEPS: u32 = 10_000;
 
 /// The machine: what outlives one replay.
 pub(crate) struct Machine {
-    desk: Rc<Desk>,
+    desk: &'static Desk,
     room: Cell<Room>,
 }
 
@@ -97,7 +97,7 @@ impl Machine {
         // Panics of this thread are not printed meanwhile, so one must not go by without its words.
         let replayed = panic::catch_unwind(panic::AssertUnwindSafe(|| {
             handlers.reset()?;
-            let mut run = Run::new(&self.desk, plan, handlers, detail, self.room.take());
+            let mut run = Run::new(self.desk, plan, handlers, detail, self.room.take());
             let ended = run.start().and_then(|()| run.run_on());
             let replay = ended.and_then(|end| run.finish(end));
             // Whatever is left is dropped by dead processes: nothing that it does in dropping reaches a store.

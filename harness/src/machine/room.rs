@@ -7,7 +7,6 @@ use super::{
     plan::{Once, Plan},
     replay::FaultState,
     task::{Given, Task},
-    ticket::Report,
 };
 use crate::delivery::Queue;
 
@@ -17,7 +16,6 @@ pub(super) struct Room {
     pub(super) faults: Vec<FaultState>,
     pub(super) numbers: Vec<u32>,
     pub(super) homes: Vec<usize>,
-    pub(super) reports: Vec<Report>,
     /// What the tasks were given, unless somebody holds on to it.
     pub(super) given: Vec<Given>,
     /// How many events there were.

@@ -6,8 +6,8 @@
 
 use std::{
     cell::{Cell, RefCell},
+    collections::VecDeque,
     hash::{Hash, Hasher},
-    rc::Rc,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -22,7 +22,7 @@ use super::trace::{Detail, Facts, Injected, Words};
 use crate::store::Process;
 
 thread_local! {
-    static DESK: RefCell<Option<Rc<Desk>>> = const { RefCell::new(None) };
+    static DESK: Cell<Option<&'static Desk>> = const { Cell::new(None) };
 }
 
 /// The desks that were ever made: each numbers its tickets from a place of its own, so that a future that outlives its
@@ -38,7 +38,7 @@ pub(crate) struct Desk {
     /// What its own waker wakes. Nobody has to be woken with it in a poll of that very task.
     own_waker: Cell<*const ()>,
     granted: Cell<Option<(TicketId, Grant)>>,
-    reports: RefCell<Vec<Report>>,
+    reports: RefCell<VecDeque<Report>>,
     detail: Cell<Detail>,
     clock: Arc<Clock>,
     /// The incarnation of each process that is alive.
@@ -144,8 +144,10 @@ impl Clock {
 }
 
 impl Desk {
-    pub(crate) fn new() -> Rc<Self> {
-        Rc::new(Self {
+    /// A desk for a thread. It is never freed, so that nothing has to be counted each time that an operation turns to it: a
+    /// few hundred bytes for each thread that ever replayed something.
+    pub(crate) fn new() -> &'static Self {
+        Box::leak(Box::new(Self {
             tickets: RefCell::default(),
             next: Cell::new(DESKS.fetch_add(1, Ordering::Relaxed) << 40),
             polled: Cell::new(None),
@@ -159,7 +161,7 @@ impl Desk {
             stepping: Cell::new(false),
             trouble: RefCell::new(None),
             allowance: Cell::new(0),
-        })
+        }))
     }
 
     /// Begins a replay: nobody waits, the clock stands at zero, every process is in its first life.
@@ -181,14 +183,12 @@ impl Desk {
 
     /// Makes this desk the one that handles on this thread turn to, until the guard is dropped. `None` where there is one
     /// already.
-    pub(crate) fn enter(self: &Rc<Self>) -> Option<Entered> {
-        DESK.with_borrow_mut(|desk| match desk {
-            Some(_) => None,
-            None => {
-                *desk = Some(Rc::clone(self));
-                Some(Entered { host_before: host::install(Some(&super::host::MACHINE)) })
-            }
-        })
+    pub(crate) fn enter(&'static self) -> Option<Entered> {
+        if DESK.get().is_some() {
+            return None;
+        }
+        DESK.set(Some(self));
+        Some(Entered { host_before: host::install(Some(&super::host::MACHINE)) })
     }
 
     pub(crate) fn clock(&self) -> &Arc<Clock> {
@@ -215,19 +215,25 @@ impl Desk {
         }
     }
 
-    /// Takes back a grant that was not used, and what was done with it if it was: by the operation that it was granted to,
-    /// and by those that acted after it in the same turn.
-    pub(crate) fn take_reports(&self, into: &mut Vec<Report>) {
+    /// Takes back the grant. Where nothing was done with it, its operation was not polled.
+    pub(crate) fn take_back_grant(&self) {
         let granted = self.granted.take();
-        into.append(&mut self.reports.borrow_mut());
-        if let (true, Some((ticket, _))) = (into.is_empty(), granted) {
+        if let Some((ticket, _)) = granted.filter(|_| self.reports.borrow().is_empty()) {
             self.with(ticket, |entry| entry.waits = Waits::Poll);
         }
     }
 
+    /// What was done in the last poll, one after the other: by the operation that was granted a turn, and by those that
+    /// acted after it in the same poll.
+    pub(crate) fn next_report(&self) -> Option<Report> {
+        self.reports.borrow_mut().pop_front()
+    }
+
     /// Whether a task does several things at once.
     pub(crate) fn is_concurrent(&self, task: TaskId) -> bool {
-        self.tickets.borrow().iter().filter(|entry| entry.task == task).count() > 1
+        let tickets = self.tickets.borrow();
+        // Mostly there is one, or none.
+        tickets.len() > 1 && tickets.iter().filter(|entry| entry.task == task).count() > 1
     }
 
     /// Lets so many further operations act in the next poll.
@@ -450,7 +456,7 @@ impl Ticket {
     pub(crate) fn acted(self, facts: Facts, words: Option<Box<Words>>) {
         let gone = on_desk(|desk| {
             let entry = desk.remove(self.id)?;
-            desk.reports.borrow_mut().push(Report::Acted(entry.number, facts, words));
+            desk.reports.borrow_mut().push_back(Report::Acted(entry.number, facts, words));
             Some(entry)
         });
         drop(gone);
@@ -462,7 +468,7 @@ impl Ticket {
     pub(crate) fn blocked(&self, patience: Duration, words: Option<Box<Words>>) {
         on_desk(|desk| {
             if let Some(number) = desk.with(self.id, |entry| entry.number) {
-                desk.reports.borrow_mut().push(Report::Blocked(number, self.id, patience, words));
+                desk.reports.borrow_mut().push_back(Report::Blocked(number, self.id, patience, words));
             }
         });
     }
@@ -481,7 +487,7 @@ pub(crate) fn acted_further(facts: Facts) {
         if let Some((task, operations)) = desk.polled.get() {
             desk.polled.set(Some((task, operations + 1)));
             desk.allowance.set(desk.allowance.get().saturating_sub(1));
-            desk.reports.borrow_mut().push(Report::Acted(operations + 1, facts, None));
+            desk.reports.borrow_mut().push_back(Report::Acted(operations + 1, facts, None));
         }
     });
 }
@@ -494,7 +500,7 @@ impl Drop for Ticket {
 
 /// Does something with this thread's desk, if a replay is going on.
 fn on_desk<T>(f: impl FnOnce(&Desk) -> T) -> Option<T> {
-    DESK.with_borrow(|desk| desk.as_deref().map(f))
+    DESK.get().map(f)
 }
 
 /// Tells the machine that a lock was released, so that whoever waits for one tries again. Does nothing outside a replay.
@@ -522,7 +528,7 @@ pub(crate) fn give_up(why: &str) {
 
 /// The virtual time, if a replay is going on, on this thread.
 pub(crate) fn now() -> Option<Duration> {
-    DESK.with_borrow(|desk| desk.as_ref().map(|desk| desk.clock.now()))
+    on_desk(|desk| desk.clock.now())
 }
 
 /// Whether a replay is going on, on this thread, in which this process lives.

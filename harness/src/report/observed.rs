@@ -2,6 +2,8 @@
 //!
 //! What would have left the same is said in `titles`.
 
+use std::sync::Arc;
+
 use crate::store::{Observation, Rows, Seen};
 
 use super::text::{LABEL, WIDTH, escape, fold, pad, shorten, thousands, width};
@@ -87,7 +89,7 @@ fn differing(all: &[&Observation], which: usize) -> Vec<String> {
 }
 
 /// Whether no other part has the same columns: then they say what it is.
-fn is_alone(parts: &[(String, Seen)], at: usize) -> bool {
+fn is_alone(parts: &[(Arc<str>, Seen)], at: usize) -> bool {
     let columns = |seen: &Seen| match seen {
         Seen::Rows(rows) => Some(rows.columns.to_vec()),
         Seen::Value(_) => None,
@@ -95,7 +97,7 @@ fn is_alone(parts: &[(String, Seen)], at: usize) -> bool {
     parts.iter().filter(|(_, seen)| columns(seen) == columns(&parts[at].1)).count() == 1
 }
 
-fn part((name, seen): &(String, Seen), against: &[&Seen], alone: bool) -> Vec<String> {
+fn part((name, seen): &(Arc<str>, Seen), against: &[&Seen], alone: bool) -> Vec<String> {
     let name = shorten(&fold(name), CELL);
     let rows = match seen {
         Seen::Value(value) => return vec![format!("{name} {}", escape(value))],

@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc};
 /// Rows are compared as a multiset unless their query orders them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Observation {
-    parts: Vec<(String, Seen)>,
+    parts: Vec<(Arc<str>, Seen)>,
 }
 
 /// One thing that is seen.
@@ -31,20 +31,26 @@ pub(crate) struct Rows {
 impl Observation {
     /// Adds a value under a name. Values under one name are kept in the order in which they are set.
     pub fn set(&mut self, name: &str, value: impl fmt::Debug) {
-        self.parts.push((name.to_owned(), Seen::Value(format!("{value:?}"))));
+        self.parts.push((name.into(), Seen::Value(format!("{value:?}"))));
     }
 
     /// Adds rows of printed cells. `ordered` says that their order means something.
     pub fn rows(&mut self, name: &str, columns: Vec<String>, rows: Vec<Vec<String>>, ordered: bool) {
-        self.rows_under(name, columns.into(), rows, ordered);
+        self.rows_under(name.into(), columns.into(), rows, ordered);
     }
 
-    /// The same, for a store that has the same columns each time.
-    pub(crate) fn rows_under(&mut self, name: &str, columns: Arc<[String]>, mut rows: Vec<Vec<String>>, ordered: bool) {
+    /// The same, for a store whose name and columns are the same each time.
+    pub(crate) fn rows_under(
+        &mut self,
+        name: Arc<str>,
+        columns: Arc<[String]>,
+        mut rows: Vec<Vec<String>>,
+        ordered: bool,
+    ) {
         if !ordered {
             rows.sort_unstable();
         }
-        self.parts.push((name.to_owned(), Seen::Rows(Rows { columns, rows, ordered })));
+        self.parts.push((name, Seen::Rows(Rows { columns, rows, ordered })));
     }
 
     /// Whether nothing was observed at all.
@@ -53,7 +59,7 @@ impl Observation {
     }
 
     /// What was seen, in the order in which the stores said it.
-    pub(crate) fn parts(&self) -> &[(String, Seen)] {
+    pub(crate) fn parts(&self) -> &[(Arc<str>, Seen)] {
         &self.parts
     }
 
@@ -71,7 +77,7 @@ impl Observation {
                     Seen::Rows(Rows { columns: Arc::clone(columns), rows, ordered: *ordered })
                 }
             };
-            (name.clone(), seen)
+            (Arc::clone(name), seen)
         });
         Self { parts: parts.collect() }
     }

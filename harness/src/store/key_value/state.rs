@@ -18,7 +18,7 @@ const MOST_KEYS_KEPT: usize = 1_000;
 /// Everything that outlives a crash, and the open transaction, which does not.
 #[derive(Debug)]
 pub(super) struct State {
-    name: String,
+    name: Arc<str>,
     /// `key` and `value`, as what is observed is headed.
     columns: Arc<[String]>,
     pub(super) watched: Vec<Watched>,
@@ -60,7 +60,7 @@ impl Entry {
 impl State {
     pub(super) fn named(name: &str) -> Self {
         Self {
-            name: name.to_owned(),
+            name: name.into(),
             columns: ["key", "value"].map(str::to_owned).into(),
             watched: Vec::new(),
             committed: BTreeMap::new(),
@@ -147,7 +147,7 @@ impl State {
             let entry = entry.as_ref().filter(|entry| entry.is_there(self.now) && is_watched(key))?;
             Some(vec![key.clone(), entry.value.clone()])
         });
-        seen.rows_under(&self.name, Arc::clone(&self.columns), rows.collect(), false);
+        seen.rows_under(Arc::clone(&self.name), Arc::clone(&self.columns), rows.collect(), false);
     }
 }
 
