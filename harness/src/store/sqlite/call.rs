@@ -3,9 +3,11 @@
 use std::{
     any::Any,
     future::Future,
+    panic::{self, AssertUnwindSafe},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
+    thread,
     time::Duration,
 };
 
@@ -56,7 +58,7 @@ impl Drop for Ending {
 }
 
 /// What comes back from the thread.
-type Left<T, E> = (Pooled, Result<T, E>);
+type Left<T, E> = (Pooled, thread::Result<Result<T, E>>);
 
 impl<T, E, F> Call<T, E, F> {
     pub(super) fn new(process: Process, pool: Arc<Pool>, code: F, narrator: Option<Narrator>) -> Self {
@@ -110,9 +112,10 @@ where
         let flags = Arc::clone(&thread.flags);
         flags.begin();
         let work: Code = Box::new(move || {
-            // Code that panics has ended its last statement too.
+            // Code that panics has ended its last statement too. Its connection goes back on the machine's thread all the
+            // same: there the rollback is no step, and whoever waits for the lock hears of it.
             let ending = Ending(flags);
-            let answer = code(pooled.connection());
+            let answer = panic::catch_unwind(AssertUnwindSafe(|| code(pooled.connection())));
             drop(ending);
             let left: Left<T, E> = (pooled, answer);
             Box::new(left) as Box<dyn Any + Send>
@@ -134,17 +137,25 @@ where
                 running.next = Ticket::register().map(|ticket| (ticket, statement));
                 Poll::Pending
             }
-            Stop::Locked => unreachable!("a lock is met only inside a statement, by `go_on`"),
+            // Before its first statement: in memory even reading the schema waits for a writer. Later `go_on` meets it.
+            Stop::Locked => {
+                running.locked = true;
+                running.next = Ticket::register().map(|ticket| (ticket, String::new()));
+                if let Some((ticket, _)) = &running.next {
+                    ticket.blocked(BUSY_TIMEOUT, None);
+                }
+                Poll::Pending
+            }
             Stop::Ended(Ok(left)) => {
                 self.end();
                 let left = left.downcast::<Left<T, E>>().expect("the code left what this call gave it to leave");
                 let (pooled, answer) = *left;
                 drop(pooled);
-                Poll::Ready(answer)
+                Poll::Ready(answer.unwrap_or_else(|panic| panic::resume_unwind(panic)))
             }
             Stop::Ended(Err(panic)) => {
                 self.end();
-                std::panic::resume_unwind(panic)
+                panic::resume_unwind(panic)
             }
             Stop::Abandoned => {
                 self.abandon();

@@ -153,6 +153,10 @@ impl Place {
             }
         };
         connection.set_prepared_statement_cache_capacity(64);
+        if let Place::Memory(_) = self {
+            // A database in memory has neither, and to set them would read its schema: refused while somebody writes.
+            return Ok(connection);
+        }
         let checkpoint = hooks::CHECKPOINT;
         connection.execute_batch(&format!("PRAGMA synchronous = OFF; PRAGMA wal_autocheckpoint = {checkpoint};"))?;
         Ok(connection)

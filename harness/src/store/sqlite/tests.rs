@@ -9,6 +9,10 @@ use crate::{
     world::World,
 };
 
+mod dead;
+mod locks;
+mod reset;
+
 const SCHEMA: &str =
     "CREATE TABLE account(balance); INSERT INTO account VALUES (0); CREATE TABLE seen(id PRIMARY KEY);";
 
