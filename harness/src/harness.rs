@@ -38,13 +38,13 @@ pub struct Harness<S: Store, C = <S as Store>::Handle> {
 impl<S: Store> Harness<S> {
     /// A check of a handler that works on this store, or on a tuple of up to four.
     pub fn new(durable: S) -> Self {
-        Self { store: durable, boot: Box::new(|handle| handle), options: Options::default() }
+        Self { store: durable, boot: Boot::handles(), options: Options::default() }
     }
 
     /// How a process starts, from the handles of what is durable. It is called for each process when its first message
     /// arrives, and again after a crash: what it makes is the volatile memory that a crash takes.
     pub fn process<C: 'static>(self, boot: impl Fn(S::Handle) -> C + Send + Sync + 'static) -> Harness<S, C> {
-        Harness { store: self.store, boot: Box::new(boot), options: self.options }
+        Harness { store: self.store, boot: Boot::with(boot), options: self.options }
     }
 }
 

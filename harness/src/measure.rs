@@ -67,7 +67,7 @@ impl Replays {
                 faults: &self.faults,
                 turns: None,
                 until: std::time::Duration::ZERO,
-                concurrent: &std::cell::Cell::new(false),
+                habits: &crate::machine::Habits::default(),
             };
             let replay = Machine::on_this_thread(|machine| machine.replay(&plan, &mut self.stage, Detail::Facts));
             events += replay.expect("a key-value store has no errors of its own").events.len();

@@ -61,6 +61,7 @@ impl<P> Delivery<P> {
 
     /// The key within which publish order matters, if there is one.
     pub fn ordering_key(&self) -> Option<&str> {
+        self.supply.asks_for_key();
         self.message.ordering_key.as_deref()
     }
 
@@ -110,6 +111,7 @@ impl<P> Clone for Delivery<P> {
 
 impl<P: fmt::Debug> fmt::Debug for Delivery<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.supply.asks_for_key();
         f.debug_struct("Delivery")
             .field("message", &self.message)
             .field("attempt", &self.attempt)
@@ -123,17 +125,34 @@ pub(crate) struct Supply {
     clock: Arc<Clock>,
     random: AtomicU64,
     drew: AtomicBool,
+    asked_for_key: AtomicBool,
 }
 
 impl Supply {
     pub(crate) fn new(clock: Arc<Clock>, seed: u64) -> Self {
-        Self { clock, random: AtomicU64::new(seed), drew: AtomicBool::new(false) }
+        Self {
+            clock,
+            random: AtomicU64::new(seed),
+            drew: AtomicBool::new(false),
+            asked_for_key: AtomicBool::new(false),
+        }
     }
 
     /// Begins anew, for another delivery.
     pub(crate) fn begin(&mut self, seed: u64) {
         *self.random.get_mut() = seed;
         *self.drew.get_mut() = false;
+        *self.asked_for_key.get_mut() = false;
+    }
+
+    /// The handler looks at the ordering key.
+    fn asks_for_key(&self) {
+        self.asked_for_key.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the handler looked at the ordering key.
+    pub(crate) fn asked_for_key(&self) -> bool {
+        self.asked_for_key.load(Ordering::Relaxed)
     }
 
     /// Whether randomness was drawn.

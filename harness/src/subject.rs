@@ -41,6 +41,11 @@ pub(crate) trait Subject {
         Ok(published.ordering_key.clone())
     }
 
+    /// Whether the handler ever looked at the ordering key of a message. Where this cannot be told it did.
+    fn asks_for_keys(&self) -> bool {
+        true
+    }
+
     /// The messages that are searched, smallest workload first, with at most so many messages each.
     fn workloads(&self, at_most: usize) -> Vec<Workload>;
 

@@ -2,13 +2,13 @@
 //!
 //! Everything else sees it as a [`Subject`].
 
-use std::{cell::Cell, collections::BTreeMap, fmt, rc::Rc, sync::Arc, thread, time::Duration};
+use std::{collections::BTreeMap, fmt, rc::Rc, sync::Arc, thread, time::Duration};
 
 use crate::{
     Delivery, Error, History, IntoOutcome, Message, Outcome, Store,
     history::Published,
     machine::{
-        Call, Handlers, Machine, Plan, Work, quiet,
+        Call, Habits, Handlers, Machine, Plan, Work, quiet,
         trace::{Answer, Detail, Replay},
     },
     messages::Messages,
@@ -17,7 +17,27 @@ use crate::{
 };
 
 /// How a process starts: from the handles of what is durable.
-pub(crate) type Boot<S, C> = Box<dyn Fn(<S as Store>::Handle) -> C + Send + Sync>;
+pub(crate) struct Boot<S: Store, C> {
+    start: Start<S, C>,
+    /// It has a memory of its own, and not only these handles.
+    remembers: bool,
+}
+
+type Start<S, C> = Box<dyn Fn(<S as Store>::Handle) -> C + Send + Sync>;
+
+impl<S: Store> Boot<S, S::Handle> {
+    /// A process that is its handles.
+    pub(crate) fn handles() -> Self {
+        Self { start: Box::new(|handle| handle), remembers: false }
+    }
+}
+
+impl<S: Store, C> Boot<S, C> {
+    /// A process that is made so, and may keep whatever it likes in memory.
+    pub(crate) fn with(start: impl Fn(S::Handle) -> C + Send + Sync + 'static) -> Self {
+        Self { start: Box::new(start), remembers: true }
+    }
+}
 
 /// A check's typed parts.
 pub(crate) struct World<S: Store, C, P, F> {
@@ -31,7 +51,7 @@ struct Body<S: Store, C, P, F> {
     boot: Boot<S, C>,
     handler: Arc<F>,
     made: BTreeMap<(usize, Published), Arc<Message<P>>>,
-    concurrent: Cell<bool>,
+    habits: Habits,
 }
 
 /// One replay's processes. They never leave their thread.
@@ -47,7 +67,7 @@ impl<S: Store, C, P, F> World<S, C, P, F> {
     pub(crate) fn new(store: S, boot: Boot<S, C>, source: Messages<P>, handler: F) -> Self {
         Self {
             source,
-            body: Body { store, boot, handler: Arc::new(handler), made: BTreeMap::new(), concurrent: Cell::new(false) },
+            body: Body { store, boot, handler: Arc::new(handler), made: BTreeMap::new(), habits: Habits::default() },
         }
     }
 }
@@ -116,7 +136,7 @@ where
             faults,
             turns,
             until,
-            concurrent: &self.concurrent,
+            habits: &self.habits,
         };
         let mut stage = Stage {
             store: &mut self.store,
@@ -152,7 +172,7 @@ where
         let at = call.process.index();
         if self.processes[at].is_none() {
             let handle = self.store.open(&call.process)?;
-            self.processes[at] = Some(Rc::new((self.boot)(handle)));
+            self.processes[at] = Some(Rc::new((self.boot.start)(handle)));
         }
         let process = Rc::clone(self.processes[at].as_ref().expect("it was started just above"));
         let handler = Arc::clone(self.handler);
@@ -178,6 +198,14 @@ where
         let mut seen = Observation::default();
         self.store.observe(&mut seen)?;
         Ok(seen)
+    }
+
+    fn digest(&mut self) -> Result<Option<u64>, Error> {
+        // What a process has in memory by now is its own affair.
+        if self.boot.remembers && self.processes.iter().any(Option::is_some) {
+            return Ok(None);
+        }
+        self.store.digest()
     }
 
     fn finish(&mut self) {
@@ -213,6 +241,10 @@ where
 
     fn ordering_key(&mut self, published: &Published, place: usize) -> Result<Option<String>, Error> {
         Ok(self.message(published, place)?.ordering_key.clone())
+    }
+
+    fn asks_for_keys(&self) -> bool {
+        self.body.habits.asks_for_keys.get()
     }
 
     fn workloads(&self, at_most: usize) -> Vec<Workload> {

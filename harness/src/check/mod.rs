@@ -66,6 +66,7 @@ impl Options {
             faults: self.faults,
             messages: self.messages,
             skips: self.skips,
+            keys_matter: self.contract.order_published,
             periods: Vec::new(),
         }
     }

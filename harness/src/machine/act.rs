@@ -101,7 +101,7 @@ impl Run<'_> {
     /// numbered first, is then decided turn by turn.
     fn further(&self, task: TaskId, number: u32) -> u32 {
         const MOST: u32 = 1_000;
-        if self.detail > Detail::Facts || self.plan.concurrent.get() {
+        if self.detail >= Detail::Words || self.plan.habits.concurrent.get() {
             return 0;
         }
         if self.plan.faults.is_empty() {
@@ -140,7 +140,7 @@ impl Run<'_> {
         task.operations = self.desk.end_poll();
         self.desk.allow(0);
         if self.desk.is_concurrent(at) {
-            self.plan.concurrent.set(true);
+            self.plan.habits.concurrent.set(true);
         }
         self.desk.take_back_grant();
         // What acts without being granted a turn of its own takes one all the same.
@@ -208,6 +208,9 @@ impl Run<'_> {
         let delivery = self.tasks[task].delivery;
         let drew = self.tasks[task].given.supply.drew();
         let read = self.desk.clock().take_read();
+        if self.tasks[task].given.supply.asked_for_key() {
+            self.plan.habits.asks_for_keys.set(true);
+        }
         let supplied = self.supplied(delivery);
         supplied.drew |= drew;
         supplied.read_clock |= read;

@@ -9,6 +9,7 @@ mod act;
 pub(crate) mod baton;
 mod faults;
 mod host;
+mod lull;
 mod operation;
 mod plan;
 pub(crate) mod quiet;
@@ -25,7 +26,7 @@ mod ticket;
 pub(crate) mod trace;
 
 pub(crate) use operation::{Act, Operation, Turn as OperationTurn, operate};
-pub(crate) use plan::{Call, Handlers, Plan, Turn};
+pub(crate) use plan::{Call, Habits, Handlers, Plan, Turn};
 pub(crate) use replay::Machine;
 pub(crate) use task::Work;
 pub(crate) use ticket::{Clock, lives, now, release_locks};

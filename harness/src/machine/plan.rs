@@ -25,8 +25,17 @@ pub(crate) struct Plan<'a> {
     pub(crate) turns: Option<&'a [Turn]>,
     /// For a reference run: not before this time is it observed.
     pub(crate) until: Duration,
-    /// Whether a delivery of this handler was ever seen to do several things at once. The machine sets it.
-    pub(crate) concurrent: &'a Cell<bool>,
+    /// The machine notes here what it sees.
+    pub(crate) habits: &'a Habits,
+}
+
+/// What a handler was ever seen to do, in any replay.
+#[derive(Debug, Default)]
+pub(crate) struct Habits {
+    /// Several things at once in one delivery.
+    pub(crate) concurrent: Cell<bool>,
+    /// It looked at an ordering key.
+    pub(crate) asks_for_keys: Cell<bool>,
 }
 
 /// One delivery of a reference run.
@@ -70,6 +79,12 @@ pub(crate) trait Handlers {
 
     /// What can be seen now.
     fn observe(&mut self) -> Result<Observation, Error>;
+
+    /// A hash of everything that outlives a delivery: what is durable, and the memory of the processes. `None` where that
+    /// cannot be told.
+    fn digest(&mut self) -> Result<Option<u64>, Error> {
+        Ok(None)
+    }
 
     /// The replay is over: the processes are dropped.
     fn finish(&mut self);

@@ -13,7 +13,7 @@ use super::{
     room::Room,
     task::{State, Task, Until},
     ticket::{Desk, TaskId},
-    trace::{Acted, Answer, Detail, End, Event, Fate, Replay, Supplied, Unused},
+    trace::{Acted, Answer, Detail, End, Event, Fate, Lull, Replay, Supplied, Unused},
 };
 use crate::{
     Error,
@@ -63,6 +63,7 @@ pub(super) struct Run<'a> {
     pub(super) seen_before: Option<Observation>,
     /// A hash of what is not in the events, taken when the last fault had acted.
     pub(super) standing: Option<u64>,
+    pub(super) lulls: Vec<Lull>,
 }
 
 /// How a fault stands in a replay.
@@ -132,6 +133,7 @@ impl<'a> Run<'a> {
             homes: filled(mem::take(&mut room.homes), 0, plan.messages),
             seen_before: None,
             standing: None,
+            lulls: Vec::new(),
             room,
         }
     }
@@ -153,9 +155,11 @@ impl<'a> Run<'a> {
 
     fn run_on(&mut self) -> Result<End, Error> {
         self.note_standing();
+        self.note_lull()?;
         while self.move_on()? {
             self.turn += 1;
             self.note_standing();
+            self.note_lull()?;
             if let Some(trouble) = self.desk.take_trouble() {
                 return Ok(End::Inconclusive(trouble));
             }
@@ -205,6 +209,7 @@ impl<'a> Run<'a> {
             end,
             key: hasher.finish(),
             standing: self.standing.unwrap_or_default(),
+            lulls: mem::take(&mut self.lulls),
         })
     }
 

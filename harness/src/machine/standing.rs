@@ -29,15 +29,20 @@ impl Run<'_> {
         self.tasks_stand(&mut hasher);
         self.desk.remember(&mut hasher);
         self.queue.remember(&mut hasher);
-        self.deferrals_over.hash(&mut hasher);
+        self.deferrals_hold(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Hashes which deferrals hold on.
+    pub(super) fn deferrals_hold(&self, hasher: &mut FxHasher) {
+        self.deferrals_over.hash(hasher);
         for fault in self.plan.faults {
             if let Fault::Defer { past, .. } = fault
                 && self.fates.get(*past).is_some_and(|fate| fate.handled.is_none() && !fate.dead_lettered)
             {
-                fault.hash(&mut hasher);
+                fault.hash(hasher);
             }
         }
-        hasher.finish()
     }
 
     /// Turns are counted differently in two replays that come to the same, so what is hashed is their order, and whether one

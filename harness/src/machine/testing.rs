@@ -3,7 +3,7 @@
 use std::{cell::RefCell, rc::Rc};
 
 use super::{
-    Call, Handlers, Machine, Plan, Turn, Work, quiet,
+    Call, Habits, Handlers, Machine, Plan, Turn, Work, quiet,
     trace::{Answer, Detail, Event, Replay},
 };
 use crate::{
@@ -80,7 +80,7 @@ impl<S: Store, C: 'static, F> Stage<S, C, F> {
             faults,
             turns,
             until: std::time::Duration::ZERO,
-            concurrent: &std::cell::Cell::new(false),
+            habits: &Habits::default(),
         };
         Machine::on_this_thread(|machine| machine.replay(&plan, self, Detail::Words))
     }

@@ -17,6 +17,8 @@ use crate::{
 pub(crate) enum Detail {
     /// What the search and the oracle need: no words.
     Facts,
+    /// And what everything came to wherever nothing was in progress.
+    Lulls,
     /// And the words of every operation and its result.
     Words,
     /// And whether each step changed what is observed.
@@ -42,6 +44,17 @@ pub(crate) struct Replay {
     pub(crate) key: u64,
     /// A hash of what the machine knew, beside what had happened, when the last fault had acted.
     pub(crate) standing: u64,
+    /// Where nothing was in progress, after the last fault; only with [`Detail::Lulls`], of stores that can tell.
+    pub(crate) lulls: Vec<Lull>,
+}
+
+/// A moment in which no delivery is in progress, and no fault is to come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Lull {
+    /// How many events came before it.
+    pub(crate) position: usize,
+    /// A hash of all that what comes after it, and the verdict on the whole, can depend on.
+    pub(crate) key: u64,
 }
 
 /// One thing that happened.

@@ -20,10 +20,11 @@ use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 
 use super::{
     Judge, Options,
+    alike::Alike,
     candidates::candidates,
     confirm,
     ladder::ladder,
-    skip::{Met, Seen, Skipped},
+    skip::{Expanded, Met, Seen, Skipped},
 };
 use crate::{
     Error, History, Searched,
@@ -70,17 +71,25 @@ pub(crate) fn by_fault_count(
         found,
         amounts: ladder(&options.periods),
         seen: Seen::default(),
+        expanded: Expanded::default(),
         acted: BTreeMap::new(),
         search: Search::default(),
     };
     walk.search.searched.workloads = workloads.iter().map(|workload| workload.name.to_owned()).collect();
+    let mut alike = Alike::of(&workloads, options);
     // A workload whose plain run cannot be relied on is not searched.
-    let mut frontier = walk.plain_runs(&workloads)?;
+    let mut frontier = walk.plain_runs(&workloads, &mut alike)?;
     for count in 1..=options.faults {
         if walk.search.stopped {
             break;
         }
-        frontier = walk.one_more(&workloads, &frontier, count)?;
+        walk.search.searched.histories.push(0);
+        let mut next = walk.one_more(&workloads, &frontier, count)?;
+        if walk.subject.asks_for_keys() {
+            next.extend(walk.one_more(&workloads, &alike.no_longer(&frontier), count)?);
+        }
+        walk.search.searched.faults = count - usize::from(walk.search.stopped);
+        frontier = next;
     }
     let acted = std::mem::take(&mut walk.acted);
     if acted.contains_key("advance") {
@@ -91,7 +100,7 @@ pub(crate) fn by_fault_count(
 }
 
 /// The faults of a history, and its workload's place.
-type Reached = (usize, Box<[Fault]>);
+pub(super) type Reached = (usize, Box<[Fault]>);
 
 struct Walk<'a> {
     subject: &'a mut dyn Subject,
@@ -100,6 +109,7 @@ struct Walk<'a> {
     found: &'a mut dyn FnMut(Found<'_>) -> ControlFlow<()>,
     amounts: Vec<Duration>,
     seen: Seen,
+    expanded: Expanded,
     acted: BTreeMap<&'static str, u64>,
     search: Search,
 }
@@ -115,7 +125,7 @@ impl Walk<'_> {
     }
 
     /// The histories without a fault.
-    fn plain_runs(&mut self, workloads: &[Workload]) -> Result<Vec<Reached>, Error> {
+    fn plain_runs(&mut self, workloads: &[Workload], alike: &mut Alike) -> Result<Vec<Reached>, Error> {
         let mut reached = Vec::new();
         self.search.searched.histories.push(0);
         for (at, workload) in workloads.iter().enumerate() {
@@ -128,7 +138,7 @@ impl Walk<'_> {
                 continue;
             }
             let replay = self.subject.run(Job::Replay(&history), Detail::Facts)?;
-            if self.visit(at, &history, &replay)? {
+            if self.visit(at, &history, &replay)? && (self.subject.asks_for_keys() || !alike.leaves_out(at)) {
                 reached.push((at, Box::default()));
             }
         }
@@ -138,13 +148,13 @@ impl Walk<'_> {
     /// The histories that have one fault more than those of the frontier.
     fn one_more(&mut self, workloads: &[Workload], frontier: &[Reached], count: usize) -> Result<Vec<Reached>, Error> {
         let mut reached = Vec::new();
-        self.search.searched.histories.push(0);
         for (at, faults) in frontier {
             let mut history = self.history(&workloads[*at], faults);
-            let parent = self.subject.run(Job::Replay(&history), Detail::Facts)?;
+            let parent = self.subject.run(Job::Replay(&history), Detail::Lulls)?;
+            let known = if self.options.skips { self.expanded.known_from(*at, count, &parent) } else { usize::MAX };
             for candidate in candidates(&history, &parent, &self.amounts) {
-                if candidate.repeats && self.options.skips {
-                    self.search.skipped.crashes += 1;
+                if candidate.at >= known || candidate.repeats && self.options.skips {
+                    self.search.skipped.untried += 1;
                     continue;
                 }
                 history.faults.push(candidate.fault);
@@ -160,7 +170,6 @@ impl Walk<'_> {
                 }
             }
         }
-        self.search.searched.faults = count;
         Ok(reached)
     }
 

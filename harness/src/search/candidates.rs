@@ -16,6 +16,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Candidate {
     pub(super) fault: Fault,
+    /// How many events come before the place that it strikes.
+    pub(super) at: usize,
     /// It is a crash that cannot differ from the one before it.
     pub(super) repeats: bool,
 }
@@ -111,10 +113,10 @@ impl Scan<'_> {
                 self.point(at, *point);
                 if at >= self.from {
                     if facts.can_fail {
-                        self.add(Fault::Fail { at: *point });
+                        self.add(at, Fault::Fail { at: *point });
                     }
                     if facts.can_lose_reply {
-                        self.add(Fault::LoseReply { at: *point });
+                        self.add(at, Fault::LoseReply { at: *point });
                     }
                 }
             }
@@ -137,9 +139,9 @@ impl Scan<'_> {
         if !self.passed.insert(point) || at < self.from {
             return;
         }
-        self.advances(point);
-        self.add(Fault::Overlap { at: point, to: None });
-        self.add(Fault::Duplicate { message: point.delivery.message, at: Some(point) });
+        self.advances(at, point);
+        self.add(at, Fault::Overlap { at: point, to: None });
+        self.add(at, Fault::Duplicate { message: point.delivery.message, at: Some(point) });
         self.pause(at, point);
         self.crash(at, point);
     }
@@ -150,24 +152,24 @@ impl Scan<'_> {
             return;
         }
         let point = delivery.ack();
-        self.advances(point);
-        self.add(Fault::Overlap { at: point, to: None });
+        self.advances(at, point);
+        self.add(at, Fault::Overlap { at: point, to: None });
         self.pause(at, point);
         self.crash(at, point);
         if how == Settlement::Acked {
-            self.add(Fault::LoseAck { delivery });
+            self.add(at, Fault::LoseAck { delivery });
         }
     }
 
-    fn advances(&mut self, point: Coordinate) {
+    fn advances(&mut self, at: usize, point: Coordinate) {
         for by in self.amounts {
-            self.add(Fault::Advance { at: point, by: *by });
+            self.add(at, Fault::Advance { at: point, by: *by });
         }
     }
 
     fn pause(&mut self, at: usize, point: Coordinate) {
         if self.others_could_run(at) {
-            self.add(Fault::Pause { at: point, until: None });
+            self.add(at, Fault::Pause { at: point, until: None });
         }
     }
 
@@ -188,7 +190,7 @@ impl Scan<'_> {
         let fault = Fault::Crash { at: point };
         if self.may_add(&fault) {
             let repeats = self.crashes.strikes(&self.replay.events[at]);
-            self.found.push(Candidate { fault, repeats });
+            self.found.push(Candidate { fault, at, repeats });
         }
     }
 
@@ -204,7 +206,7 @@ impl Scan<'_> {
         for (past, fate) in self.replay.fates.iter().enumerate() {
             let is_over = fate.handled.is_some_and(|handled| handled <= at) || self.dead.contains(&past);
             if past != delivery.message && !is_over {
-                self.add(Fault::Defer { what, past });
+                self.add(at, Fault::Defer { what, past });
             }
         }
     }
@@ -212,13 +214,13 @@ impl Scan<'_> {
     /// A second copy is held where the message is handled for the first time, just after the handler has returned.
     fn held_copy(&mut self, at: usize, message: usize) {
         if at >= self.from && self.replay.fates[message].handled == Some(at + 1) {
-            self.add(Fault::Duplicate { message, at: None });
+            self.add(at, Fault::Duplicate { message, at: None });
         }
     }
 
-    fn add(&mut self, fault: Fault) {
+    fn add(&mut self, at: usize, fault: Fault) {
         if self.may_add(&fault) {
-            self.found.push(Candidate { fault, repeats: false });
+            self.found.push(Candidate { fault, at, repeats: false });
         }
     }
 

@@ -7,6 +7,7 @@
 //! is the oracle's, and the order in which these are called is `check`'s.
 
 mod aim;
+mod alike;
 mod by_fault_count;
 mod candidates;
 mod confirm;
@@ -49,6 +50,8 @@ pub(crate) struct Options {
     pub(crate) messages: usize,
     /// Whether histories that cannot differ from one that was searched are left out.
     pub(crate) skips: bool,
+    /// What is right depends on ordering keys, whether or not the handler looks at them.
+    pub(crate) keys_matter: bool,
     /// Times to live, leases and windows that are known: the clock jumps to one tick before and past each.
     pub(crate) periods: Vec<Duration>,
 }

@@ -8,6 +8,12 @@
 //! changed the broker, the schedule or what counts as handled. The oracle also sees which deliveries looked at
 //! the clock or drew randomness, and a crash decides whether one comes to that; so where any did, nothing is left out.
 //!
+//! **A fault after a lull that was seen.** Where no delivery is in progress and every fault has acted, what is to come
+//! depends on what everything came to by then: what is durable, the clock, the broker. Two histories that came to the same
+//! go on alike, and so they do with any one fault after that. One of them is continued from there on, and it is one with as
+//! many faults, so that nothing is found with more faults than it takes. Handlers must keep nothing in memory for that, but
+//! in their processes: where these have a memory, or a store cannot tell its state, nothing is left out.
+//!
 //! **A history whose trace was seen.** The verdict depends on the trace alone: the handler is deterministic, so the events
 //! (who was delivered, acted, suffered, returned, at which virtual time) and the order in which second copies were made say
 //! everything that happened, and the same faults need not be behind them. So its verdict is known. What further faults
@@ -17,7 +23,7 @@
 //! so the one that is kept never has more faults.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     hash::{Hash, Hasher},
 };
 
@@ -33,8 +39,8 @@ use crate::{
 /// How many histories were left out, or judged without the oracle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Skipped {
-    /// Crashes that cannot differ from the one before; not replayed.
-    pub(crate) crashes: u64,
+    /// Faults that were not added, since what they come to is known: such a history is not replayed, nor is any made from it.
+    pub(crate) untried: u64,
     /// Replays with the trace of an earlier one; not judged again.
     pub(crate) judged: u64,
     /// Of those, the ones from which no further fault was tried.
@@ -83,6 +89,23 @@ impl CrashRun {
         if !harmless {
             self.process = None;
         }
+    }
+}
+
+/// The lulls from which every further fault is tried, by workload and number of faults then.
+#[derive(Default)]
+pub(super) struct Expanded {
+    lulls: BTreeSet<(usize, usize, bool, u64)>,
+}
+
+impl Expanded {
+    /// The position from which this trace goes on as one that is continued with every further fault, to come to so many
+    /// faults; its end if there is none. From now on this one is continued too, up to there.
+    pub(super) fn known_from(&mut self, workload: usize, count: usize, parent: &Replay) -> usize {
+        // Where a clock was read, in whatever delivery, it is also advanced.
+        let advances = reads_clock(parent);
+        let mut new = parent.lulls.iter().skip_while(|lull| self.lulls.insert((workload, count, advances, lull.key)));
+        new.next().map_or(usize::MAX, |lull| lull.position)
     }
 }
 

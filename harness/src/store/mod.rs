@@ -41,6 +41,16 @@ pub trait Store: Send + 'static {
     /// As for [`reset`](Store::reset).
     fn observe(&mut self, seen: &mut Observation) -> Result<(), Error>;
 
+    /// A hash of everything that is durable now, seen or not: two states with the same digest must be the same for every
+    /// handler, from then on. The search leaves out histories that cannot differ where every store has one. `None`, the
+    /// default, says that it cannot be told. Called only while no delivery is in progress.
+    ///
+    /// # Errors
+    /// As for [`reset`](Store::reset).
+    fn digest(&mut self) -> Result<Option<u64>, Error> {
+        Ok(None)
+    }
+
     /// A process died: whatever it left open is to be undone, as when a connection breaks. Does nothing by default.
     fn crash(&mut self, _process: &Process) {}
 }

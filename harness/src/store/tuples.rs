@@ -1,5 +1,9 @@
 //! Several stores as one: tuples of up to four, and none at all.
 
+use std::hash::{Hash, Hasher};
+
+use rustc_hash::FxHasher;
+
 use super::{Observation, Process, Store};
 use crate::Error;
 
@@ -17,6 +21,10 @@ impl Store for () {
 
     fn observe(&mut self, _seen: &mut Observation) -> Result<(), Error> {
         Ok(())
+    }
+
+    fn digest(&mut self) -> Result<Option<u64>, Error> {
+        Ok(Some(0))
     }
 }
 
@@ -37,6 +45,15 @@ macro_rules! tuple_of_stores {
             fn observe(&mut self, seen: &mut Observation) -> Result<(), Error> {
                 $(self.$at.observe(seen)?;)+
                 Ok(())
+            }
+
+            fn digest(&mut self) -> Result<Option<u64>, Error> {
+                let mut all = FxHasher::default();
+                $(
+                    let Some(digest) = self.$at.digest()? else { return Ok(None) };
+                    digest.hash(&mut all);
+                )+
+                Ok(Some(all.finish()))
             }
 
             fn crash(&mut self, process: &Process) {

@@ -210,7 +210,7 @@ impl Subject for Bench {
             faults,
             turns,
             until,
-            concurrent: &std::cell::Cell::new(false),
+            habits: &crate::machine::Habits::default(),
         };
         let mut stage = Stage { bench: self, messages, memory: BTreeMap::new() };
         let mut replay = Machine::on_this_thread(|machine| machine.replay(&plan, &mut stage, detail))?;

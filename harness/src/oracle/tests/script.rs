@@ -40,6 +40,7 @@ impl Script {
                 end: End::Drained,
                 key: 0,
                 standing: 0,
+                lulls: Vec::new(),
             },
             leaves: |reference| 100 * reference.turns.len() as i64,
             endless: false,
@@ -93,6 +94,7 @@ impl Subject for Script {
             end,
             key: 0,
             standing: 0,
+            lulls: Vec::new(),
         })
     }
 

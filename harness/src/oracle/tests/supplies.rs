@@ -16,7 +16,7 @@ use crate::{
         renaming::{Likeness, Tokens},
     },
     subject::{Job, Subject},
-    world::World,
+    world::{Boot, World},
 };
 
 /// A coupon that expires.
@@ -189,7 +189,7 @@ fn that_something_expires_is_no_steps_doing() {
         _ => kv.put("not seen", "1").await,
     };
     let source = Messages::exactly([Message::new("m0", 100_i64), Message::new("m1", 7)]);
-    let mut world = World::new(KeyValue::new("kv").observe_key("session"), Box::new(|kv| kv), source, handler);
+    let mut world = World::new(KeyValue::new("kv").observe_key("session"), Boot::handles(), source, handler);
     let messages =
         world.workloads(2).into_iter().map(|workload| workload.messages).find(|messages| messages.len() == 2);
     let faults = [advance(DeliveryName::new(0, 1).ack(), 31)];
@@ -217,7 +217,7 @@ fn what_expires_is_seen_as_late_as_in_the_history() {
         tx.commit().await
     };
     let source = Messages::exactly([Message::new("m0", 100_i64)]);
-    let mut world = World::new(KeyValue::new("kv").observed(), Box::new(|kv| kv), source, handler);
+    let mut world = World::new(KeyValue::new("kv").observed(), Boot::handles(), source, handler);
     let messages = world.workloads(1).swap_remove(0).messages;
     let ack = DeliveryName::new(0, 1).ack();
     for faults in [vec![], vec![advance(ack, 31)], vec![advance(ack, 31), lose_ack(0, 1)]] {

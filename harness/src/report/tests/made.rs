@@ -89,6 +89,7 @@ impl Made {
                 end: End::Drained,
                 key: 0,
                 standing: 0,
+                lulls: Vec::new(),
             },
             searched: Searched { faults: 0, histories: vec![1, 6], ..Searched::default() },
             needed: vec![0],

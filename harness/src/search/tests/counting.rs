@@ -1,13 +1,13 @@
-//! Every history, once, with the fewest faults first; and what is skipped changes nothing.
+//! Every history, once, with the fewest faults first.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    ops::ControlFlow,
+use std::{collections::BTreeSet, ops::ControlFlow};
+
+use super::{
+    skipping::wrongs,
+    toys::{self, AnyOrder, options, search},
 };
-
-use super::toys::{self, AnyOrder, options, search};
 use crate::{
-    Error, History, Observation,
+    Error, History,
     history::{Coordinate, Deferred, DeliveryName, Fault},
     machine::trace::{Detail, Replay},
     oracle::Judgement,
@@ -26,7 +26,7 @@ impl Judge for Kept {
     }
 }
 
-fn every_history(subject: &mut dyn Subject, options: &Options) -> Vec<History> {
+pub(super) fn every_history(subject: &mut dyn Subject, options: &Options) -> Vec<History> {
     let mut kept = Kept::default();
     by_fault_count(subject, &mut kept, options, &mut |_| ControlFlow::Continue(())).unwrap();
     kept.0
@@ -128,53 +128,6 @@ fn plain_enumeration_finds_the_same_histories_of_two_messages() {
 #[test]
 fn plain_enumeration_finds_the_same_histories_of_three_messages() {
     agrees_with_plain_enumeration(&mut toys::subject(toys::blind), 3, 2, (4, 2));
-}
-
-/// What a handler does wrong, and with how few faults.
-fn wrongs(subject: &mut dyn Subject, options: &Options) -> BTreeMap<(String, Observation), usize> {
-    let mut fewest = BTreeMap::new();
-    for (history, observation) in search(subject, options).1 {
-        let messages = format!("{:?}", history.messages);
-        let faults = fewest.entry((messages, observation)).or_insert(usize::MAX);
-        *faults = (*faults).min(history.faults.len());
-    }
-    fewest
-}
-
-fn skips_change_nothing(subject: &mut dyn Subject, messages: usize, faults: usize) {
-    let with = options(messages, faults);
-    let without = Options { skips: false, ..with.clone() };
-    assert_eq!(wrongs(subject, &with), wrongs(subject, &without));
-}
-
-#[test]
-fn what_is_skipped_changes_nothing() {
-    skips_change_nothing(&mut toys::subject(toys::three_steps), 1, 3);
-    skips_change_nothing(&mut toys::subject(toys::mark_first), 1, 3);
-    skips_change_nothing(&mut toys::subject(toys::looks_first), 1, 2);
-    skips_change_nothing(&mut toys::subject(toys::third_time), 1, 2);
-    skips_change_nothing(&mut toys::subject(toys::overwrites), 2, 2);
-    skips_change_nothing(&mut toys::subject(toys::forgets), 2, 1);
-}
-
-#[test]
-#[cfg(not(debug_assertions))] // A million replays: continuous integration runs the tests in release once more.
-fn what_is_skipped_changes_nothing_in_larger_searches() {
-    skips_change_nothing(&mut toys::subject(toys::three_steps), 2, 3);
-    skips_change_nothing(&mut toys::subject(toys::mark_first), 2, 3);
-    skips_change_nothing(&mut toys::subject(toys::looks_first), 2, 2);
-    skips_change_nothing(&mut toys::subject(toys::third_time), 2, 3);
-    skips_change_nothing(&mut toys::subject(toys::overwrites), 3, 3);
-    skips_change_nothing(&mut toys::subject(toys::forgets), 2, 2);
-    skips_change_nothing(&mut toys::subject(toys::blind), 3, 3);
-}
-
-#[test]
-fn crashes_that_cannot_differ_are_left_out() {
-    let (search, _) = search(&mut toys::subject(toys::looks_first), &options(1, 1));
-    // Two looks, `begin`, two steps inside of the transaction: the crashes before the second and the third repeat the
-    // first, those before the fifth and the sixth the fourth.
-    assert_eq!(search.skipped.crashes, 4, "{search:?}");
 }
 
 #[test]

@@ -7,4 +7,5 @@ mod counting;
 mod regressing;
 mod scheduling;
 mod shrinking;
+mod skipping;
 mod toys;

@@ -13,7 +13,7 @@ use crate::{
     search::{Judge, Options, by_fault_count, by_fault_count::Search},
     store::Observation,
     subject::{Job, Reference, Subject},
-    world::World,
+    world::{Boot, World},
 };
 
 /// A handler over the key-value store as something that histories are replayed against.
@@ -22,7 +22,7 @@ where
     F: AsyncFn(&KeyValue, &Delivery<i64>) -> Result<(), Error> + Send + Sync + 'static,
 {
     let store = KeyValue::new("bank").observe_prefix("balance");
-    World::new(store, Box::new(|handle| handle), Messages::from(1..1000_i64), handler)
+    World::new(store, Boot::handles(), Messages::from(1..1000_i64), handler)
 }
 
 /// Applies the message each time.
@@ -135,7 +135,15 @@ fn orders(count: usize) -> Vec<Vec<usize>> {
 }
 
 pub(super) fn options(messages: usize, faults: usize) -> Options {
-    Options { model: DeliveryModel::at_least_once(), processes: 2, faults, messages, skips: true, periods: Vec::new() }
+    Options {
+        model: DeliveryModel::at_least_once(),
+        processes: 2,
+        faults,
+        messages,
+        skips: true,
+        keys_matter: false,
+        periods: Vec::new(),
+    }
 }
 
 /// Searches, and keeps every history that fails with what it left.

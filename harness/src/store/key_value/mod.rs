@@ -202,6 +202,10 @@ impl Store for KeyValue {
         Ok(())
     }
 
+    fn digest(&mut self) -> Result<Option<u64>, Error> {
+        Ok(Some(lock(&self.state).digest()))
+    }
+
     fn crash(&mut self, process: &Process) {
         lock(&self.state).crashed(process);
     }

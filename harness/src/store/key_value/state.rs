@@ -5,7 +5,14 @@
 //! Isolation is serializable by one writer at a time. A weaker one is another way to open a transaction: several at a time,
 //! each with `pending` writes of its own, and a [`View`] that reads from a snapshot or from what is committed by then.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    hash::{Hash, Hasher},
+    sync::Arc,
+    time::Duration,
+};
+
+use rustc_hash::FxHasher;
 
 use crate::{
     Observation,
@@ -136,6 +143,17 @@ impl State {
         if self.open.as_ref().is_some_and(|open| open.process == *process) {
             self.roll_back();
         }
+    }
+
+    /// A hash of every entry, with its time to live. Nothing else outlives a delivery.
+    pub(super) fn digest(&self) -> u64 {
+        let mut hasher = FxHasher::default();
+        for (key, entry) in &self.committed {
+            if let Some(Entry { value, expires }) = entry {
+                (key, value, expires).hash(&mut hasher);
+            }
+        }
+        hasher.finish()
     }
 
     pub(super) fn observe(&self, seen: &mut Observation) {

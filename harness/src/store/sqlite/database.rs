@@ -134,6 +134,12 @@ impl Store for Database {
         }
         Ok(())
     }
+
+    fn digest(&mut self) -> Result<Option<u64>, Error> {
+        let trouble = self.trouble("digest");
+        let Open { control, image, written, .. } = self.opened()?;
+        image.digest(control, written).map_err(trouble)
+    }
 }
 
 /// Adds the answer of one query.

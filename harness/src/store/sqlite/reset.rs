@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeSet,
+    hash::{Hash, Hasher},
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -13,8 +14,9 @@ use rusqlite::{
     backup::{Backup, StepResult},
     hooks::{AuthAction, AuthContext, Authorization},
     params_from_iter,
-    types::Value,
+    types::{Value, ValueRef},
 };
+use rustc_hash::FxHasher;
 
 /// What each table held before the first message.
 pub(super) struct Image {
@@ -25,6 +27,7 @@ pub(super) struct Image {
 
 struct Table {
     name: String,
+    read: String,
     empty: String,
     fill: String,
     rows: Vec<Vec<Value>>,
@@ -81,6 +84,27 @@ impl Image {
         Ok(())
     }
 
+    /// A hash of what every table holds. `None` where more than rows may have changed.
+    pub(super) fn digest(&self, control: &Connection, written: &Written) -> rusqlite::Result<Option<u64>> {
+        if written.lock().anything || schema_version(control)? != self.schema_version {
+            return Ok(None);
+        }
+        let mut hasher = FxHasher::default();
+        for table in &self.tables {
+            table.name.hash(&mut hasher);
+            let mut statement = control.prepare_cached(&table.read)?;
+            let columns = statement.column_count();
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                columns.hash(&mut hasher);
+                for column in 0..columns {
+                    hash_value(row.get_ref(column)?, &mut hasher);
+                }
+            }
+        }
+        Ok(Some(hasher.finish()))
+    }
+
     fn copy_back(&mut self, control: &mut Connection) -> rusqlite::Result<()> {
         copy(&self.template, control)?;
         self.schema_version = schema_version(control)?;
@@ -117,14 +141,15 @@ impl Table {
             columns.insert(0, "rowid".into());
         }
         let list = columns.join(", ");
+        let read = format!("SELECT {list} FROM {quoted}");
         let rows = {
-            let mut all = template.prepare(&format!("SELECT {list} FROM {quoted}"))?;
+            let mut all = template.prepare(&read)?;
             let values = |row: &rusqlite::Row<'_>| (0..columns.len()).map(|at| row.get(at)).collect();
             all.query_map([], values)?.collect::<rusqlite::Result<_>>()?
         };
         let places = vec!["?"; columns.len()].join(", ");
         let fill = format!("INSERT INTO {quoted} ({list}) VALUES ({places})");
-        Ok(Self { empty: format!("DELETE FROM {quoted}"), fill, rows, name })
+        Ok(Self { empty: format!("DELETE FROM {quoted}"), read, fill, rows, name })
     }
 }
 
@@ -168,6 +193,16 @@ impl Written {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Writes> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn hash_value(value: ValueRef<'_>, hasher: &mut FxHasher) {
+    match value {
+        ValueRef::Null => 0_u8.hash(hasher),
+        ValueRef::Integer(integer) => (1_u8, integer).hash(hasher),
+        ValueRef::Real(real) => (2_u8, real.to_bits()).hash(hasher),
+        ValueRef::Text(bytes) => (3_u8, bytes).hash(hasher),
+        ValueRef::Blob(bytes) => (4_u8, bytes).hash(hasher),
     }
 }
 

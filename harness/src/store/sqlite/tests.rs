@@ -6,7 +6,7 @@ use crate::{
     machine::trace::{Detail, End, Event, Replay},
     sqlite::{Database, Sqlite},
     subject::{Job, Subject},
-    world::World,
+    world::{Boot, World},
 };
 
 mod dead;
@@ -36,7 +36,7 @@ fn atomic(db: &mut rusqlite::Connection, id: &str, amount: i64) -> rusqlite::Res
 type Code = fn(&mut rusqlite::Connection, &str, i64) -> rusqlite::Result<()>;
 
 fn subject(database: Database, code: Code) -> impl Subject {
-    World::new(database, Box::new(|db| db), Messages::from(1..1000i64), async move |db: &Sqlite, m: &Delivery<i64>| {
+    World::new(database, Boot::handles(), Messages::from(1..1000i64), async move |db: &Sqlite, m: &Delivery<i64>| {
         let (id, amount) = (m.id().to_owned(), *m.payload());
         db.call(move |c| code(c, &id, amount)).await
     })

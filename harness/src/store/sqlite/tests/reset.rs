@@ -52,15 +52,11 @@ fn triggers_cascades_and_generated_columns_begin_anew() {
 #[test]
 #[ignore = "fails: something of the code before stays on a pooled connection, or of its statements"]
 fn foreign_keys_that_one_call_switches_on_are_off_in_the_next() {
-    begins_anew(
-        "CREATE TABLE t(a)",
-        "SELECT a FROM t",
-        |db, id, _| {
-            let on: i64 = db.query_row("PRAGMA foreign_keys", [], |r| r.get(0))?;
-            db.execute("INSERT INTO t VALUES (?1 || ?2)", (id, on))?;
-            db.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = ON").map(drop)
-        },
-    );
+    begins_anew("CREATE TABLE t(a)", "SELECT a FROM t", |db, id, _| {
+        let on: i64 = db.query_row("PRAGMA foreign_keys", [], |r| r.get(0))?;
+        db.execute("INSERT INTO t VALUES (?1 || ?2)", (id, on))?;
+        db.execute_batch("PRAGMA foreign_keys = OFF; PRAGMA recursive_triggers = ON").map(drop)
+    });
 }
 
 #[test]
@@ -78,26 +74,18 @@ fn tables_that_the_handler_makes_are_gone() {
 #[test]
 #[ignore = "fails: something of the code before stays on a pooled connection, or of its statements"]
 fn temporary_tables_are_gone() {
-    begins_anew(
-        "CREATE TABLE t(a)",
-        "SELECT a FROM t",
-        |db, _, _| {
-            let made = db.execute_batch("CREATE TEMP TABLE mine(a)").is_ok();
-            db.execute("INSERT INTO t VALUES (?1)", [made]).map(drop)
-        },
-    );
+    begins_anew("CREATE TABLE t(a)", "SELECT a FROM t", |db, _, _| {
+        let made = db.execute_batch("CREATE TEMP TABLE mine(a)").is_ok();
+        db.execute("INSERT INTO t VALUES (?1)", [made]).map(drop)
+    });
 }
 
 #[test]
 #[ignore = "fails: something of the code before stays on a pooled connection, or of its statements"]
 fn the_rowid_of_somebody_elses_insert_is_not_seen() {
-    begins_anew(
-        "CREATE TABLE t(a); CREATE TABLE u(a UNIQUE)",
-        "SELECT a FROM t",
-        |db, id, _| {
-            let before = db.last_insert_rowid();
-            db.execute("INSERT INTO t VALUES (?1)", [before])?;
-            db.execute("INSERT OR IGNORE INTO u VALUES (?1)", [id]).map(drop)
-        },
-    );
+    begins_anew("CREATE TABLE t(a); CREATE TABLE u(a UNIQUE)", "SELECT a FROM t", |db, id, _| {
+        let before = db.last_insert_rowid();
+        db.execute("INSERT INTO t VALUES (?1)", [before])?;
+        db.execute("INSERT OR IGNORE INTO u VALUES (?1)", [id]).map(drop)
+    });
 }

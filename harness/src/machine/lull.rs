@@ -1,0 +1,64 @@
+//! Lulls: the moments in which no delivery is in progress, and what everything came to by then.
+//!
+//! What comes after a lull depends on what is durable, the memory of the processes, the clock, the broker, and how the
+//! deliveries to come are numbered; the verdict on the whole also on what was handled in which order, and on what the
+//! deliveries until then were supplied with. All of that is hashed, so that the search can tell that two histories go on
+//! alike whatever further fault comes. What it makes of it is in `search::skip`.
+
+use std::hash::{Hash, Hasher};
+
+use rustc_hash::FxHasher;
+
+use super::{
+    replay::Run,
+    task::State,
+    trace::{Detail, Event, Lull},
+};
+use crate::Error;
+
+impl Run<'_> {
+    /// Notes a lull, if this is one, anybody asked for them, and no fault is to come.
+    pub(super) fn note_lull(&mut self) -> Result<(), Error> {
+        let position = self.events.len();
+        if self.detail != Detail::Lulls
+            || self.acted.len() < self.plan.faults.len()
+            || self.tasks.iter().any(|task| task.state != State::Ended)
+            || self.lulls.last().is_some_and(|lull| lull.position == position)
+        {
+            return Ok(());
+        }
+        if let Some(durable) = self.handlers.digest()? {
+            self.lulls.push(Lull { position, key: self.come_to(durable) });
+        }
+        Ok(())
+    }
+
+    fn come_to(&self, durable: u64) -> u64 {
+        let mut hasher = FxHasher::default();
+        durable.hash(&mut hasher);
+        self.desk.clock().now().hash(&mut hasher);
+        self.queue.remember(&mut hasher);
+        self.deferrals_hold(&mut hasher);
+        (&self.numbers, &self.homes).hash(&mut hasher);
+        for fate in &self.fates {
+            (fate.first_delivered.is_some(), fate.dead_lettered, &fate.supplied).hash(&mut hasher);
+            for other in &self.fates {
+                // `m0` came before `m1` if it was handled before that was first delivered: later is not yet.
+                let before =
+                    fate.handled.is_some_and(|handled| other.first_delivered.is_none_or(|first| handled <= first));
+                (fate.handled.is_some(), before).hash(&mut hasher);
+            }
+        }
+        self.was_disturbed().hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Whether anything but the order of deliveries was out of the ordinary: some anomalies are only named without that.
+    fn was_disturbed(&self) -> bool {
+        self.events.iter().any(|event| match event {
+            Event::Crashed { .. } => true,
+            Event::Step { facts, .. } => facts.suffered.is_some() || facts.gave_up,
+            _ => false,
+        })
+    }
+}

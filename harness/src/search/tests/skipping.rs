@@ -1,0 +1,151 @@
+//! What is skipped changes nothing, and something is skipped.
+
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use super::{
+    counting::every_history,
+    toys::{self, options, search},
+};
+use crate::{
+    Delivery, Error, History, KeyValue, Messages, Observation,
+    history::Published,
+    search::Options,
+    subject::Subject,
+    world::{Boot, World},
+};
+
+/// Takes messages of one ordering key for one message.
+async fn by_key(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
+    apply_once(kv, m.ordering_key().unwrap_or(m.id()), m).await
+}
+
+/// The same, but only where the broker says that it delivers again.
+async fn by_key_again(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
+    if !m.redelivered() {
+        return apply_once(kv, m.id(), m).await;
+    }
+    let key = m.ordering_key().unwrap_or("none").to_owned();
+    kv.put("balance:key", &key).await?;
+    apply_once(kv, m.id(), m).await
+}
+
+async fn apply_once(kv: &KeyValue, mark: &str, m: &Delivery<i64>) -> Result<(), Error> {
+    let tx = kv.begin().await?;
+    if tx.put_if_absent(mark, "seen", None).await? {
+        tx.add("balance", *m.payload()).await?;
+    }
+    tx.commit().await
+}
+
+/// Goes wrong in a message that comes after another one was delivered again: the two faults are a lull apart.
+async fn wrong_after_a_redelivery(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
+    if m.redelivered() {
+        kv.put("again", m.id()).await?;
+    }
+    if kv.get("again").await?.is_some() {
+        return toys::blind(kv, m).await;
+    }
+    toys::atomic(kv, m).await
+}
+
+/// A process that remembers that it was told to deliver again, and goes wrong from then on.
+struct Mind {
+    kv: KeyValue,
+    again: AtomicBool,
+}
+
+fn remembers() -> impl Subject {
+    let store = KeyValue::new("bank").observe_prefix("balance");
+    let boot = Boot::with(|kv| Mind { kv, again: AtomicBool::new(false) });
+    World::new(store, boot, Messages::from(1..1000_i64), async |mind: &Mind, m: &Delivery<i64>| {
+        if m.redelivered() {
+            mind.again.store(true, Ordering::Relaxed);
+        }
+        if mind.again.load(Ordering::Relaxed) {
+            toys::blind(&mind.kv, m).await
+        } else {
+            toys::atomic(&mind.kv, m).await
+        }
+    })
+}
+
+/// What a handler does wrong, and with how few faults.
+pub(super) fn wrongs(subject: &mut dyn Subject, options: &Options) -> BTreeMap<(Vec<Published>, Observation), usize> {
+    let mut fewest = BTreeMap::new();
+    for (history, observation) in search(subject, options).1 {
+        // A workload that differs in ordering keys alone may be left out.
+        let keyless = |one: &Published| Published { ordering_key: None, ..one.clone() };
+        let messages: Vec<Published> = history.messages.iter().map(keyless).collect();
+        let faults = fewest.entry((messages, observation)).or_insert(usize::MAX);
+        *faults = (*faults).min(history.faults.len());
+    }
+    fewest
+}
+
+fn skips_change_nothing(subject: &mut dyn Subject, messages: usize, faults: usize) {
+    let with = options(messages, faults);
+    let without = Options { skips: false, ..with.clone() };
+    assert_eq!(wrongs(subject, &with), wrongs(subject, &without));
+}
+
+#[test]
+fn what_is_skipped_changes_nothing() {
+    skips_change_nothing(&mut toys::subject(toys::three_steps), 1, 3);
+    skips_change_nothing(&mut toys::subject(toys::mark_first), 1, 3);
+    skips_change_nothing(&mut toys::subject(toys::looks_first), 1, 2);
+    skips_change_nothing(&mut toys::subject(toys::third_time), 1, 2);
+    skips_change_nothing(&mut toys::subject(toys::overwrites), 2, 2);
+    skips_change_nothing(&mut toys::subject(toys::forgets), 2, 1);
+    skips_change_nothing(&mut toys::subject(by_key), 2, 1);
+    skips_change_nothing(&mut toys::subject(by_key_again), 2, 2);
+    skips_change_nothing(&mut toys::subject(wrong_after_a_redelivery), 2, 2);
+    skips_change_nothing(&mut remembers(), 2, 2);
+}
+
+#[test]
+#[cfg(not(debug_assertions))] // A million replays: continuous integration runs the tests in release once more.
+fn what_is_skipped_changes_nothing_in_larger_searches() {
+    skips_change_nothing(&mut toys::subject(toys::three_steps), 2, 3);
+    skips_change_nothing(&mut toys::subject(toys::mark_first), 2, 3);
+    skips_change_nothing(&mut toys::subject(toys::looks_first), 2, 2);
+    skips_change_nothing(&mut toys::subject(toys::third_time), 2, 3);
+    skips_change_nothing(&mut toys::subject(toys::overwrites), 3, 3);
+    skips_change_nothing(&mut toys::subject(toys::forgets), 2, 2);
+    skips_change_nothing(&mut toys::subject(toys::blind), 3, 3);
+}
+
+#[test]
+fn crashes_that_cannot_differ_are_left_out() {
+    let (search, _) = search(&mut toys::subject(toys::looks_first), &options(1, 1));
+    // Two looks, `begin`, two steps inside of the transaction: the crashes before the second and the third repeat the
+    // first, those before the fifth and the sixth the fourth.
+    assert_eq!(search.skipped.untried, 4, "{search:?}");
+}
+
+#[test]
+fn faults_after_a_lull_that_came_to_the_same_are_tried_once() {
+    let untried = |subject: &mut dyn Subject, faults| search(subject, &options(2, faults)).0.skipped.untried;
+    let crashes = untried(&mut toys::subject(toys::atomic), 1);
+    let (search, _) = search(&mut toys::subject(toys::atomic), &options(2, 2));
+    let (all, _) = toys::search(&mut toys::subject(toys::atomic), &Options { skips: false, ..options(2, 2) });
+    assert!(search.skipped.untried > 10 * crashes, "{search:?}");
+    assert!(search.searched.total() * 2 < all.searched.total(), "{search:?} of {all:?}");
+}
+
+#[test]
+fn a_workload_of_one_ordering_key_is_searched_where_a_handler_looks_at_keys() {
+    let keyed = |subject: &mut dyn Subject, options: &Options| {
+        let searched = every_history(subject, options);
+        let keyed = |history: &History| history.messages.iter().any(|message| message.ordering_key.is_some());
+        searched.iter().any(|history| !history.faults.is_empty() && keyed(history))
+    };
+    assert!(keyed(&mut toys::subject(by_key), &options(2, 1)));
+    // Looked at for the first time with one fault, and then with one fault in that workload too.
+    assert!(keyed(&mut toys::subject(by_key_again), &options(2, 1)));
+    assert!(!keyed(&mut toys::subject(toys::blind), &options(2, 1)));
+    // The handler does not look at it, but the contract does.
+    assert!(keyed(&mut toys::subject(toys::blind), &Options { keys_matter: true, ..options(2, 1) }));
+}
