@@ -19,8 +19,9 @@ use std::{
 use super::{quiet, trace::Injected};
 
 /// So often a waiting thread only yields before it sleeps: waking a processor that went to sleep costs more than a
-/// statement.
-const YIELDS: u32 = 200;
+/// statement. Not more often: where others want the processor too, each may give them a whole slice of time, and a check
+/// beside a busy compiler then takes twenty times as long.
+const YIELDS: u32 = 20;
 
 /// How long, in real time, code may run without a statement before it is given up: so many naps of this length. No figure
 /// depends on it.
