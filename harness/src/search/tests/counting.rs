@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, ops::ControlFlow};
 
 use super::{
-    skipping::wrongs,
+    leaving_out::wrongs,
     toys::{self, AnyOrder, options, search},
 };
 use crate::{

@@ -4,8 +4,8 @@
 
 mod confirming;
 mod counting;
+mod leaving_out;
 mod regressing;
 mod scheduling;
 mod shrinking;
-mod skipping;
 mod toys;
