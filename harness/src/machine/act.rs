@@ -98,10 +98,11 @@ impl Run<'_> {
 
     /// How many operations after this one its task will do before anything else happens: up to the next fault that stands
     /// at one of them. None where a handler was ever seen to do several things at once: which of them comes first, and is
-    /// numbered first, is then decided turn by turn.
+    /// numbered first, is then decided turn by turn. Nor while somebody waits for a lock, who can run from the very operation
+    /// on that releases it.
     fn further(&self, task: TaskId, number: u32) -> u32 {
         const MOST: u32 = 1_000;
-        if self.detail > Detail::Facts || self.plan.concurrent.get() {
+        if self.detail > Detail::Facts || self.plan.concurrent.get() || self.desk.anybody_blocked() {
             return 0;
         }
         if self.plan.faults.is_empty() {

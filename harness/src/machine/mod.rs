@@ -12,6 +12,8 @@ mod host;
 mod operation;
 mod plan;
 pub(crate) mod quiet;
+#[cfg(all(test, feature = "sqlite"))]
+mod recording;
 mod replay;
 mod room;
 mod schedule;
