@@ -189,8 +189,9 @@ impl Run<'_> {
                 self.lift_holds(|until| until == Until::Point(at));
             }
             Report::Blocked(number, ticket, patience, words) => {
-                if self.desk.block(ticket, self.desk.clock().now() + patience) {
-                    self.events.push(Event::Blocked { at: delivery.operation(number), process, words });
+                let until = self.desk.clock().now() + patience;
+                if self.desk.block(ticket, until) {
+                    self.events.push(Event::Blocked { at: delivery.operation(number), process, until, words });
                 }
             }
         }
