@@ -7,6 +7,7 @@
 mod act;
 #[cfg(feature = "sqlite")]
 pub(crate) mod baton;
+pub(crate) mod execution;
 mod faults;
 mod host;
 mod operation;
