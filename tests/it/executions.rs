@@ -177,7 +177,7 @@ fn and_so_on_sqlite_by_plain_code() {
 }
 
 #[test]
-#[cfg(not(debug_assertions))] // A minute in a debug build.
+#[cfg(not(debug_assertions))] // Minutes in a debug build.
 fn and_so_with_many_more() {
     hold_for_programs(10_000, 10, on_key_values);
     hold_for_programs(500, 5, on_databases);
