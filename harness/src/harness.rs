@@ -158,6 +158,27 @@ impl<S: Store, C: 'static> Harness<S, C> {
         check::survey(&mut world, &options)
     }
 
+    /// Replays each of these histories, makes a history from what happened, and replays that: the history that was made, or
+    /// why it is no history of the same execution. For tests of the harness itself.
+    ///
+    /// # Errors
+    /// What a store met.
+    #[doc(hidden)]
+    pub fn remade<P, O, F>(
+        self,
+        histories: &[History],
+        messages: impl Into<Messages<P>>,
+        handler: F,
+    ) -> Result<Vec<Result<History, String>>, Error>
+    where
+        P: Clone + fmt::Debug + Send + Sync + 'static,
+        F: AsyncFn(&C, &Delivery<P>) -> O + Send + Sync + 'static,
+        O: IntoOutcome,
+    {
+        let (mut world, _) = self.with(messages.into(), handler);
+        histories.iter().map(|history| check::remade(&mut world, history)).collect()
+    }
+
     /// Replays one history. [`Verdict::Holds`] says only that this history does not break the handler.
     pub fn replay<P, O, F>(self, history: &History, messages: impl Into<Messages<P>>, handler: F) -> Verdict
     where

@@ -3,6 +3,7 @@
 mod bad_handlers;
 mod cli;
 mod detection;
+mod executions;
 mod golden;
 mod histories;
 mod history_errors;

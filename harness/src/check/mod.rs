@@ -13,7 +13,10 @@ pub(crate) use in_a_test::in_a_test;
 use crate::{
     Anomaly, Contract, DeliveryModel, Error, History, Observation, Searched, Verdict,
     history::Line,
-    machine::trace::{Detail, End, Replay},
+    machine::{
+        execution,
+        trace::{Detail, End, Replay},
+    },
     oracle::{Judgement, Oracle},
     report::{Screen, Usual},
     search::{self, Judge, Part},
@@ -124,6 +127,23 @@ pub(crate) fn survey(subject: &mut dyn Subject, options: &Options) -> Result<Sur
         survey.failing.push((history, anomaly));
     }
     Ok(survey)
+}
+
+/// Replays a history, makes one from what happened and replays that: what was made, or in what the two replays differ.
+///
+/// # Errors
+/// What a store met.
+pub(crate) fn remade(subject: &mut dyn Subject, history: &History) -> Result<Result<History, String>, Error> {
+    let first = subject.run(Job::Replay(history), Detail::Facts)?;
+    let made = match execution::history_of(&first, history.model, history.processes, &history.messages) {
+        Ok(made) => made,
+        Err(why) => return Ok(Err(why.to_string())),
+    };
+    let second = subject.run(Job::Replay(&made), Detail::Facts)?;
+    Ok(match execution::difference(&first, &second) {
+        None => Ok(made),
+        Some(difference) => Err(format!("{made}{difference}")),
+    })
 }
 
 /// The oracle, and what it was asked.

@@ -98,10 +98,11 @@ impl Run<'_> {
 
     /// How many operations after this one its task will do before anything else happens: up to the next fault that stands
     /// at one of them. None where a handler was ever seen to do several things at once: which of them comes first, and is
-    /// numbered first, is then decided turn by turn.
+    /// numbered first, is then decided turn by turn. Nor while somebody waits for a lock, who can run from the very operation
+    /// on that releases it.
     fn further(&self, task: TaskId, number: u32) -> u32 {
         const MOST: u32 = 1_000;
-        if self.detail >= Detail::Words || self.plan.habits.concurrent.get() {
+        if self.detail >= Detail::Words || self.plan.habits.concurrent.get() || self.desk.anybody_blocked() {
             return 0;
         }
         if self.plan.faults.is_empty() {
@@ -188,8 +189,9 @@ impl Run<'_> {
                 self.lift_holds(|until| until == Until::Point(at));
             }
             Report::Blocked(number, ticket, patience, words) => {
-                if self.desk.block(ticket, self.desk.clock().now() + patience) {
-                    self.events.push(Event::Blocked { at: delivery.operation(number), process, words });
+                let until = self.desk.clock().now() + patience;
+                if self.desk.block(ticket, until) {
+                    self.events.push(Event::Blocked { at: delivery.operation(number), process, until, words });
                 }
             }
         }

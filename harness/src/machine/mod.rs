@@ -7,12 +7,15 @@
 mod act;
 #[cfg(feature = "sqlite")]
 pub(crate) mod baton;
+pub(crate) mod execution;
 mod faults;
 mod host;
 mod lull;
 mod operation;
 mod plan;
 pub(crate) mod quiet;
+#[cfg(all(test, feature = "sqlite"))]
+mod recording;
 mod replay;
 mod room;
 mod schedule;

@@ -21,14 +21,29 @@ use crate::{
 impl Run<'_> {
     /// Does the next thing. Whether there was one.
     pub(super) fn move_on(&mut self) -> Result<bool, Error> {
+        let before = self.events.len();
         let moved = self.next_thing()?;
         // Whoever ended a transaction may have done so in being dropped, which is nobody's poll. Who waited for it can run
         // from this turn on: longer than whoever the next turn lets go on.
         if self.desk.take_released() {
             let (turn, tasks) = (self.turn, &mut self.tasks);
             self.desk.unblock_all(|task| tasks[task].waiting_since = turn);
+            if self.desk.anybody_blocked() {
+                self.note_freed(before);
+            }
         }
         Ok(moved)
+    }
+
+    /// Whoever waited for a lock may try again, by what was done last of these events.
+    fn note_freed(&mut self, from: usize) {
+        let facts = self.events[from..].iter_mut().rev().find_map(|event| match event {
+            Event::Step { facts, .. } => Some(facts),
+            _ => None,
+        });
+        if let Some(facts) = facts {
+            facts.frees = true;
+        }
     }
 
     fn next_thing(&mut self) -> Result<bool, Error> {

@@ -249,6 +249,11 @@ impl Desk {
         Some(Ready { id: *id, number: *number, give_up: *waits == Waits::Conflict })
     }
 
+    /// Whether an operation found a lock taken and has not acted since.
+    pub(crate) fn anybody_blocked(&self) -> bool {
+        self.tickets.borrow().iter().any(|entry| entry.patience_ends.is_some())
+    }
+
     /// When the first ticket that waits for a lock has waited long enough, and which that is.
     pub(crate) fn first_deadline(&self) -> Option<(Duration, TicketId)> {
         let tickets = self.tickets.borrow();

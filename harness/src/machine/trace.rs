@@ -64,8 +64,8 @@ pub(crate) enum Event {
     Delivered { delivery: DeliveryName, process: Process, origin: Origin },
     /// An operation acted, or failed as a fault or a lock made it.
     Step { at: Coordinate, process: Process, facts: Facts, words: Option<Box<Words>> },
-    /// An operation found a lock taken and waits.
-    Blocked { at: Coordinate, process: Process, words: Option<Box<Words>> },
+    /// An operation found a lock taken and waits, but no longer than until this time.
+    Blocked { at: Coordinate, process: Process, until: Duration, words: Option<Box<Words>> },
     /// A handler returned.
     Returned { delivery: DeliveryName, process: Process, answer: Answer },
     /// The broker heard of it, or should have.
@@ -122,6 +122,9 @@ pub(crate) struct Facts {
     pub(crate) changes: bool,
     /// It took or released a lock that others see.
     pub(crate) locks: bool,
+    /// It released a lock, if only because its handler then dropped what held it, and an operation that found one taken had
+    /// not acted. The machine sets it.
+    pub(crate) frees: bool,
     /// It read a clock, or something that expires.
     pub(crate) reads_clock: bool,
     /// The fault that it suffered.
@@ -221,9 +224,10 @@ impl Hash for Event {
                 place(state, *at);
                 words.hash(state);
             }
-            Event::Blocked { at, process, words } => {
+            Event::Blocked { at, process, until, words } => {
                 begin(state, 2, 0_u8, process);
                 place(state, *at);
+                until.hash(state);
                 words.hash(state);
             }
             Event::Returned { delivery, process, answer } => {
@@ -268,7 +272,7 @@ fn place(state: &mut impl Hasher, at: Coordinate) {
 }
 
 impl Facts {
-    /// All of them in a number.
+    /// All of them in a number, but for what follows from the rest: who may try again.
     fn bits(self) -> u16 {
         u16::from(self.can_fail)
             | u16::from(self.can_lose_reply) << 1

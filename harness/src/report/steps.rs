@@ -110,7 +110,7 @@ impl<'a> Teller<'a> {
                 let outcome = outcome(facts, words.as_deref());
                 self.step(process, at.delivery, operation(*at, words.as_deref()), Some(outcome));
             }
-            Event::Blocked { at, process, words } => {
+            Event::Blocked { at, process, words, .. } => {
                 self.goes_on(at.delivery);
                 let waits = Outcome { text: "waits for a lock".to_owned(), mark: "" };
                 self.step(process, at.delivery, operation(*at, words.as_deref()), Some(waits));

@@ -114,7 +114,12 @@ fn event() -> impl Strategy<Value = Event> {
         step(),
         step(),
         step(),
-        (coordinate(), process(), words()).prop_map(|(at, process, words)| Event::Blocked { at, process, words }),
+        (coordinate(), process(), words()).prop_map(|(at, process, words)| Event::Blocked {
+            at,
+            process,
+            until: Duration::from_secs(5),
+            words
+        }),
         (delivery(), process(), answer()).prop_map(|(delivery, process, answer)| Event::Returned {
             delivery,
             process,

@@ -193,7 +193,7 @@ impl Made {
         let at = delivery.operation(self.operations.get(&delivery).copied().unwrap_or(0) + 1);
         let words = Words { what: what.to_owned(), ..Words::default() };
         let process = self.processes[&delivery].clone();
-        self.push(Event::Blocked { at, process, words: Some(Box::new(words)) })
+        self.push(Event::Blocked { at, process, until: Duration::from_secs(5), words: Some(Box::new(words)) })
     }
 
     pub(super) fn returns(&mut self, delivery: DeliveryName, answer: Answer) -> &mut Self {
