@@ -26,7 +26,7 @@ impl Judge for Kept {
     }
 }
 
-fn every_history(subject: &mut dyn Subject, options: &Options) -> Vec<History> {
+pub(super) fn every_history(subject: &mut dyn Subject, options: &Options) -> Vec<History> {
     let mut kept = Kept::default();
     by_fault_count(subject, &mut kept, options, &mut |_| ControlFlow::Continue(())).unwrap();
     kept.0

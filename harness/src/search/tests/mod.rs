@@ -4,6 +4,7 @@
 
 mod confirming;
 mod counting;
+mod deadlines;
 mod regressing;
 mod scheduling;
 mod shrinking;

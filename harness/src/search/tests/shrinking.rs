@@ -6,7 +6,7 @@ use crate::{
     history::Fault,
     machine::trace::{Detail, Replay},
     oracle::Judgement,
-    search::{Judge, Part, candidates::candidates, ladder::ladder, shrink, without},
+    search::{Judge, Part, candidates::candidates, edit::closed_up, ladder::ladder, shrink, without},
     subject::{Job, Subject},
 };
 
@@ -97,4 +97,33 @@ fn faults_that_do_not_act_are_dropped() {
     let subject = &mut toys::subject(toys::atomic);
     let passes = history(subject, 1, "crash m0#1.2\n");
     assert_eq!(shrink(subject, &mut AnyOrder::default(), &passes).unwrap().history, passes, "it does not fail");
+}
+
+fn shrunk(subject: &mut dyn Subject, messages: usize, faults: &str) -> Vec<String> {
+    let long = history(subject, messages, faults);
+    assert!(fails(subject, &long), "{long}");
+    let shrunk = shrink(subject, &mut AnyOrder::default(), &long).unwrap().history;
+    shrunk.faults.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_clock_jumps_no_further_than_it_must() {
+    // Its mark lasts a minute, of which a second is over when it is delivered again.
+    let subject = &mut toys::subject(toys::forgets);
+    assert_eq!(shrunk(subject, 1, "lose-ack m0#1\nadvance m0#2.1 86401s\n"), ["lose-ack m0#1", "advance m0#2.1 59s"]);
+}
+
+#[test]
+fn what_only_lets_time_go_by_is_spared_by_a_longer_jump() {
+    let subject = &mut toys::subject(toys::forgets);
+    let faults = "lose-ack m0#1\nfail m0#2.1\nfail m0#3.1\nadvance m0#4.1 53s\n";
+    assert_eq!(shrunk(subject, 1, faults), ["lose-ack m0#1", "advance m0#2.1 59s"]);
+}
+
+#[test]
+fn later_deliveries_are_counted_anew_when_what_brought_them_about_is_gone() {
+    let history = history(&toys::subject(toys::blind), 2, "crash m0#1.1\nfail m1#2.1\nlose-ack m0#2\ncrash m0#3.ack\n");
+    let closed_up = closed_up(&history, 0, 1);
+    let faults: Vec<String> = closed_up.faults.iter().map(ToString::to_string).collect();
+    assert_eq!(faults, ["fail m1#2.1", "lose-ack m0#1", "crash m0#2.ack"]);
 }
