@@ -1,6 +1,7 @@
 //! The tests of the whole, in one binary.
 
 mod bad_handlers;
+mod bad_input;
 mod cli;
 mod detection;
 mod golden;

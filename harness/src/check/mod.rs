@@ -148,6 +148,11 @@ fn or_inconclusive(verdict: Result<Verdict, Error>) -> Verdict {
 }
 
 fn searched_verdict(subject: &mut dyn Subject, options: &Options) -> Result<Verdict, Error> {
+    for workload in subject.workloads(options.messages) {
+        if let Err(invalid) = plain(options, workload.messages).validate() {
+            return Ok(inconclusive(invalid.to_string(), Searched::default(), Usual::Nothing));
+        }
+    }
     let mut oracle = Oracle::new(options.contract.clone());
     let mut first = None;
     let found = search::by_fault_count(subject, &mut oracle, &options.search(), &mut |found| {
