@@ -13,3 +13,4 @@ mod readme;
 mod readme_example;
 mod round_trip;
 mod soundness;
+mod verdicts;

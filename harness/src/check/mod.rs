@@ -180,15 +180,19 @@ fn unseen(
     options: &Options,
     searched: &mut Searched,
 ) -> Result<Option<String>, Error> {
+    let mut nothing = None;
+    let mut something = false;
     for workload in subject.workloads(options.messages) {
         let plain = plain(options, workload.messages);
         let visibility = oracle.visibility(subject, &plain)?;
-        if let Some(why) = visibility.nothing_can_be_seen() {
-            return Ok(Some(format!("{} ({})", why, workload.name)));
+        match visibility.nothing_can_be_seen() {
+            // Of two equal messages each may be seen for both: that is no reason where one alone is seen.
+            Some(why) => nothing = nothing.or_else(|| Some(format!("{why} ({})", workload.name))),
+            None => something = true,
         }
         searched.unseen.extend(visibility.unseen.iter().map(|message| format!("m{message} of {}", workload.name)));
     }
-    Ok(None)
+    Ok(nothing.filter(|_| !something))
 }
 
 fn plain(options: &Options, messages: Vec<crate::history::Published>) -> History {
