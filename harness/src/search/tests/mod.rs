@@ -8,4 +8,5 @@ mod deadlines;
 mod regressing;
 mod scheduling;
 mod shrinking;
+mod skipping;
 mod toys;
