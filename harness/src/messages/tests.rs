@@ -50,9 +50,9 @@ fn a_seed_that_somebody_wrote_is_refused_where_it_makes_nothing() {
     let why = refused(INVERSE).unwrap_err().to_string();
     assert_eq!(why, "m1: the check's range of integers makes nothing of the seed 9223372036854775808");
     assert!(refused(u64::MAX).is_err());
-    assert!(refused(u64::MAX & !INVERSE).is_ok_and(|payload| (1..9).contains(&payload)));
+    assert!(refused(!INVERSE).is_ok_and(|payload| (1..9).contains(&payload)));
     let most = Messages::from(i64::MIN..=i64::MAX);
-    for seed in [0, 39, 40, 1000, u64::MAX, INVERSE, u64::MAX & !INVERSE] {
+    for seed in [0, 39, 40, 1000, u64::MAX, INVERSE, !INVERSE] {
         let _ = most.message(&seeded(seed), 0);
     }
     assert!(Messages::from("[a-z]").message(&seeded(u64::MAX), 0).is_ok());
