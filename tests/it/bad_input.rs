@@ -7,10 +7,17 @@ use std::{
     process::{Command, Output},
 };
 
-use redeliver::{
-    Delivery, Error, Harness, History, KeyValue, Message, Messages, Observation, Process, Store, Verdict,
-    history::{DeliveryName, Fault},
+use proptest::{
+    prop_assert,
+    strategy::Strategy,
+    test_runner::{Config, RngSeed, TestRunner},
 };
+use redeliver::{
+    Contract, Delivery, Error, Harness, History, KeyValue, Message, Messages, Observation, Process, Store, Verdict,
+    history::{DeliveryName, Fault, Payload, Published},
+};
+
+use crate::histories;
 
 fn bank() -> Harness<KeyValue> {
     Harness::new(KeyValue::new("bank").observe_prefix("balance"))
@@ -225,4 +232,42 @@ fn the_printed_command_names_the_test_whatever_the_check_is_called() {
     let line = command.split('\'').nth(1).expect("it stands in quotes");
     let replayed = home.runs("a_wrong_handler_is_violated", &[("REDELIVER_HISTORY", line)]);
     assert!(replayed.0 && replayed.1.contains("searched  nothing: this one history was given"), "{}", replayed.1);
+}
+
+/// Any history that can be written, of messages that the check can make.
+fn any_history() -> impl Strategy<Value = History> {
+    histories::history().prop_map(|history| {
+        let messages = history.messages.iter().enumerate().map(|(place, message)| {
+            let payload = match &message.payload {
+                Payload::Generated { seed, .. } => Payload::Generated { seed: *seed, hash: None },
+                Payload::Written(_) => Payload::Written((place * 100).to_string()),
+            };
+            Published { payload, ..message.clone() }
+        });
+        History { messages: messages.collect(), ..history }
+    })
+}
+
+#[test]
+fn every_history_that_can_be_written_can_be_replayed() {
+    let config = Config { cases: 300, rng_seed: RngSeed::Fixed(11), failure_persistence: None, ..Config::default() };
+    let replayed = TestRunner::new(config).run(&any_history(), |history| {
+        for verdict in [
+            bank().replay(&history, i64::MIN..=i64::MAX, add),
+            bank().replay(&history, 1..1000i64, add_once),
+            bank().contract(Contract::strict().order_published()).replay(&history, 1..1000i64, add_once),
+        ] {
+            let report = verdict.report("check");
+            // Enough of a story to be told, and none of the program's own.
+            prop_assert!(
+                !report.is_empty() && !report.contains("unreachable") && !report.contains("harness/src"),
+                "{}",
+                report
+            );
+        }
+        Ok(())
+    });
+    if let Err(failure) = replayed {
+        panic!("{failure}");
+    }
 }

@@ -5,6 +5,8 @@
 
 mod in_a_test;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::ops::ControlFlow;
 

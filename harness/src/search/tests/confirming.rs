@@ -111,7 +111,8 @@ fn the_order_of_a_hash_map_is_found() {
     let stops = &mut |_: crate::search::by_fault_count::Found<'_>| ControlFlow::Break(());
     let search = by_fault_count(subject, &mut AnyOrder::default(), &options(1, 1), stops).unwrap();
     let why = search.inconclusive.expect("two replays differ");
-    assert!(why.contains("hash map") && why.contains("m0#1.1 was `put balance:"), "{why}");
+    // At which of the keys first is a matter of chance.
+    assert!(why.contains("hash map") && why.contains(" was `put balance:"), "{why}");
 }
 
 #[test]
