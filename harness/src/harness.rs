@@ -78,7 +78,7 @@ impl<S: Store, C: 'static> Harness<S, C> {
         self
     }
 
-    /// How many processes there are; 2 by default, at least 1.
+    /// How many processes there are; 2 by default, at least 1 and at most [`History::MAX_PROCESSES`].
     #[must_use]
     pub fn processes(mut self, processes: usize) -> Self {
         self.options.processes = processes.max(1);

@@ -34,6 +34,8 @@ pub struct Searched {
     pub acted: Vec<(&'static str, u64)>,
     /// By how much the clock was made to jump, where anything read it.
     pub jumps: Vec<Duration>,
+    /// And to each time at which something expired, and to one tick before and after it.
+    pub deadlines: bool,
     /// Messages whose loss could not have been seen, as a person reads them.
     pub unseen: Vec<String>,
     /// Only one history that somebody gave was replayed.

@@ -1,6 +1,7 @@
 //! The tests of the whole, in one binary.
 
 mod bad_handlers;
+mod bad_input;
 mod cli;
 mod detection;
 mod executions;
@@ -13,3 +14,4 @@ mod readme;
 mod readme_example;
 mod round_trip;
 mod soundness;
+mod verdicts;

@@ -33,21 +33,46 @@ pub(crate) fn in_a_test(subject: &mut dyn Subject, options: &Options, caller: &L
         Ok(settings) => settings,
         Err(error) => panic!("{error}"),
     };
-    let name = options.name.clone().unwrap_or_else(|| name(caller));
+    // Whatever the check is called in its report, the runner knows its test by the name of this thread.
+    let filter = name(caller);
+    let name = options.name.clone().unwrap_or_else(|| filter.clone());
     let package = settings.package.as_ref().map(|package| format!("--package {package} ")).unwrap_or_default();
-    let command = format!("REDELIVER_HISTORY='{{line}}' cargo test {package}{name} -- --exact");
+    let command = format!("REDELIVER_HISTORY='{{line}}' cargo test {package}{filter} -- --exact");
     let options = Options {
         faults: settings.faults.unwrap_or(options.faults),
         name: Some(name.clone()),
-        command: Some(command),
+        command: options.command.clone().or(Some(command)),
         ..options.clone()
     };
     if let Some(line) = settings.line.filter(|line| line.test == name) {
         return conclude(&name, replay(subject, &options, &line.history), None);
     }
     let regressions = Regressions::new(&settings.home.join(REGRESSIONS), &name);
-    let found = before(subject, &options, &regressions).unwrap_or_else(|| verdict(subject, &options));
+    let found = match before(subject, &options, &regressions) {
+        Before::Fails(verdict) => verdict,
+        Before::Passed(again) => and_before(verdict(subject, &options), again),
+    };
     conclude(&name, found, Some(&regressions));
+}
+
+/// What came of the counterexamples that were found before.
+enum Before {
+    /// One still is one.
+    Fails(Verdict),
+    /// None is.
+    Passed(Again),
+}
+
+/// A verdict, with what came of the counterexamples that were found before and pass.
+fn and_before(verdict: Verdict, again: Again) -> Verdict {
+    match (verdict, again.inconclusive) {
+        (Verdict::Holds(searched), Some(why)) => {
+            let reason = format!("a counterexample of an earlier run cannot be judged: {why}");
+            Verdict::Inconclusive(Inconclusive { reason, searched, usual: Usual::Nothing })
+        }
+        (Verdict::Holds(searched), None) => Verdict::Holds(Searched { before: again.replayed, ..searched }),
+        (verdict, _) => verdict,
+    }
 }
 
 /// The name of a test: the runner names its thread after it. On the main thread, the place of the check.
@@ -58,30 +83,23 @@ fn name(caller: &Location<'_>) -> String {
     }
 }
 
-/// The verdict on a counterexample that was found before, if one still is one.
-fn before(subject: &mut dyn Subject, options: &Options, regressions: &Regressions) -> Option<Verdict> {
+/// Replays the counterexamples that were found before.
+fn before(subject: &mut dyn Subject, options: &Options, regressions: &Regressions) -> Before {
     let loaded = regressions.load();
     warn(&loaded.warnings);
-    if loaded.entries.is_empty() {
-        return None;
-    }
     let mut oracle = Oracle::new(Contract::clone(&options.contract));
-    let again: Result<Again, Error> = replay_again(subject, &mut oracle, &loaded.entries);
-    match again {
-        Ok(again) => {
-            warn(&again.warnings);
-            let history = again.fails?;
-            let searched = Searched { before: again.replayed, ..Searched::default() };
-            Some(violated(subject, options, &history, &searched, None).unwrap_or_else(|error| {
-                let reason = error.to_string();
-                Verdict::Inconclusive(Inconclusive { reason, searched, usual: Usual::Nothing })
-            }))
-        }
-        Err(error) => {
-            warn(&[error.to_string()]);
-            None
-        }
-    }
+    let mut again = replay_again(subject, &mut oracle, &loaded.entries).unwrap_or_else(|error: Error| {
+        // The search meets it too, and says so.
+        warn(&[error.to_string()]);
+        Again::default()
+    });
+    warn(&again.warnings);
+    let Some(history) = again.fails.take() else { return Before::Passed(again) };
+    let searched = Searched { before: again.replayed, ..Searched::default() };
+    Before::Fails(violated(subject, options, &history, &searched, None).unwrap_or_else(|error| {
+        let reason = error.to_string();
+        Verdict::Inconclusive(Inconclusive { reason, searched, usual: Usual::Nothing })
+    }))
 }
 
 #[track_caller]
@@ -126,5 +144,31 @@ fn leave(folder: &Path, name: &str, text: &str) -> io::Result<()> {
 fn warn<'a>(warnings: impl IntoIterator<Item = &'a String>) {
     for warning in warnings {
         eprintln!("redeliver: {warning}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_earlier_counterexample_that_cannot_be_judged_makes_a_pass_inconclusive_and_a_violation_no_less() {
+        let again = |inconclusive: Option<&str>| Again {
+            replayed: 2,
+            inconclusive: inconclusive.map(str::to_owned),
+            ..Again::default()
+        };
+        let holds = || Verdict::Holds(Searched { faults: 1, ..Searched::default() });
+        let Verdict::Holds(searched) = and_before(holds(), again(None)) else { panic!("all of them pass") };
+        assert_eq!((searched.before, searched.faults), (2, 1));
+        let Verdict::Inconclusive(inconclusive) = and_before(holds(), again(Some("it waits"))) else {
+            panic!("one of them cannot be judged")
+        };
+        assert_eq!(inconclusive.reason, "a counterexample of an earlier run cannot be judged: it waits");
+        let other = Inconclusive { reason: "its own".to_owned(), searched: Searched::default(), usual: Usual::Nothing };
+        let Verdict::Inconclusive(kept) = and_before(Verdict::Inconclusive(other), again(Some("it waits"))) else {
+            panic!("it was before")
+        };
+        assert_eq!(kept.reason, "its own");
     }
 }

@@ -5,6 +5,8 @@
 
 mod in_a_test;
 mod settings;
+#[cfg(test)]
+mod tests;
 
 use std::ops::ControlFlow;
 
@@ -169,6 +171,11 @@ fn or_inconclusive(verdict: Result<Verdict, Error>) -> Verdict {
 }
 
 fn searched_verdict(subject: &mut dyn Subject, options: &Options) -> Result<Verdict, Error> {
+    for workload in subject.workloads(options.messages) {
+        if let Err(invalid) = plain(options, workload.messages).validate() {
+            return Ok(inconclusive(invalid.to_string(), Searched::default(), Usual::Nothing));
+        }
+    }
     let mut oracle = Oracle::new(options.contract.clone());
     let mut first = None;
     let found = search::by_fault_count(subject, &mut oracle, &options.search(), &mut |found| {
@@ -196,15 +203,19 @@ fn unseen(
     options: &Options,
     searched: &mut Searched,
 ) -> Result<Option<String>, Error> {
+    let mut nothing = None;
+    let mut something = false;
     for workload in subject.workloads(options.messages) {
         let plain = plain(options, workload.messages);
         let visibility = oracle.visibility(subject, &plain)?;
-        if let Some(why) = visibility.nothing_can_be_seen() {
-            return Ok(Some(format!("{} ({})", why, workload.name)));
+        match visibility.nothing_can_be_seen() {
+            // Of two equal messages each may be seen for both: that is no reason where one alone is seen.
+            Some(why) => nothing = nothing.or_else(|| Some(format!("{why} ({})", workload.name))),
+            None => something = true,
         }
         searched.unseen.extend(visibility.unseen.iter().map(|message| format!("m{message} of {}", workload.name)));
     }
-    Ok(None)
+    Ok(nothing.filter(|_| !something))
 }
 
 fn plain(options: &Options, messages: Vec<crate::history::Published>) -> History {

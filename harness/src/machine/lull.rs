@@ -5,7 +5,11 @@
 //! deliveries until then were supplied with. All of that is hashed, so that the search can tell that two histories go on
 //! alike whatever further fault comes. What it makes of it is in `search::skip`.
 
-use std::hash::{Hash, Hasher};
+use std::{
+    collections::BTreeSet,
+    hash::{Hash, Hasher},
+    time::Duration,
+};
 
 use rustc_hash::FxHasher;
 
@@ -50,7 +54,18 @@ impl Run<'_> {
             }
         }
         self.was_disturbed().hash(&mut hasher);
+        self.deadlines().hash(&mut hasher);
         hasher.finish()
+    }
+
+    /// The deadlines that were set and are to come, even where what they were of is gone: the clock may be advanced to them.
+    fn deadlines(&self) -> BTreeSet<Duration> {
+        let now = self.desk.clock().now();
+        let set = |event: &Event| match event {
+            Event::Step { facts, .. } => facts.deadline.filter(|deadline| *deadline >= now),
+            _ => None,
+        };
+        self.events.iter().filter_map(set).collect()
     }
 
     /// Whether anything but the order of deliveries was out of the ordinary: some anomalies are only named without that.

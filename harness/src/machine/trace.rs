@@ -127,6 +127,8 @@ pub(crate) struct Facts {
     pub(crate) frees: bool,
     /// It read a clock, or something that expires.
     pub(crate) reads_clock: bool,
+    /// The virtual time at which what it wrote expires.
+    pub(crate) deadline: Option<Duration>,
     /// The fault that it suffered.
     pub(crate) suffered: Option<Injected>,
     /// It waited for a lock as long as its store does, and got the store's own error.
@@ -222,6 +224,10 @@ impl Hash for Event {
             Event::Step { at, process, facts, words } => {
                 begin(state, 1, facts.bits(), process);
                 place(state, *at);
+                // Whether there is one stands in the bits.
+                if let Some(deadline) = facts.deadline {
+                    deadline.hash(state);
+                }
                 words.hash(state);
             }
             Event::Blocked { at, process, until, words } => {
@@ -272,7 +278,8 @@ fn place(state: &mut impl Hasher, at: Coordinate) {
 }
 
 impl Facts {
-    /// All of them in a number, but for what follows from the rest: who may try again.
+    /// All of them in a number: of a deadline only whether there is one, and not what follows from the rest, which is who may
+    /// try again.
     fn bits(self) -> u16 {
         u16::from(self.can_fail)
             | u16::from(self.can_lose_reply) << 1
@@ -283,6 +290,7 @@ impl Facts {
             | u16::from(self.suffered == Some(Injected::LoseReply)) << 6
             | u16::from(self.gave_up) << 7
             | u16::from(self.observed_change) << 8
+            | u16::from(self.deadline.is_some()) << 9
     }
 }
 

@@ -29,6 +29,9 @@ const SIMPLIFIED: u32 = 32;
 /// More simplifications than this are not made.
 const MOST_SIMPLIFICATIONS: u64 = 1024;
 
+/// Not more integers than these are tried in the place of one: somebody may have written a seed of any size.
+const MOST_SIMPLER: u64 = 8;
+
 /// Where messages come from.
 ///
 /// Any proptest generator of payloads is one: its messages have the ids `m0`, `m1`, … and no ordering key. A range of
@@ -95,6 +98,11 @@ impl<P: Clone + fmt::Debug + 'static> Messages<P> {
     /// The message of a seed, and a hash of what was generated.
     fn seeded(&self, seed: u64, place: usize) -> Result<(Message<P>, u64), String> {
         match &self.source {
+            Source::Payloads { integers: Some(integers), .. }
+                if !integers.makes(seed & !INVERSE, seed & INVERSE != 0) =>
+            {
+                Err(format!("the check's range of integers makes nothing of the seed {seed}"))
+            }
             Source::Payloads { make, .. } => {
                 let payload = make(seed);
                 let hash = hash_of(&payload);
@@ -148,7 +156,7 @@ impl<P: Clone + fmt::Debug + 'static> Messages<P> {
         let Payload::Generated { seed, .. } = published.payload else { return Vec::new() };
         let seeds: Vec<u64> = match &self.source {
             Source::Exactly(_) => Vec::new(),
-            Source::Payloads { integers: Some(_), .. } => (0..seed & !INVERSE).collect(),
+            Source::Payloads { integers: Some(_), .. } => (0..(seed & !INVERSE).min(MOST_SIMPLER)).collect(),
             Source::Payloads { .. } | Source::Whole(_) => {
                 let (base, done) = (seed & ((1 << SIMPLIFIED) - 1), seed >> SIMPLIFIED);
                 let steps = [MOST_SIMPLIFICATIONS, 64, 8, done + 1];

@@ -44,6 +44,32 @@ fn a_seed_makes_the_same_message_each_time_and_a_changed_generator_is_noticed() 
 }
 
 #[test]
+fn a_seed_that_somebody_wrote_is_refused_where_it_makes_nothing() {
+    let seeded = |seed| Published { id: None, ordering_key: None, payload: Payload::Generated { seed, hash: None } };
+    let refused = |seed| Messages::from(1..9u8).message(&seeded(seed), 1).map(|message| message.payload);
+    let why = refused(INVERSE).unwrap_err().to_string();
+    assert_eq!(why, "m1: the check's range of integers makes nothing of the seed 9223372036854775808");
+    assert!(refused(u64::MAX).is_err());
+    assert!(refused(!INVERSE).is_ok_and(|payload| (1..9).contains(&payload)));
+    let most = Messages::from(i64::MIN..=i64::MAX);
+    for seed in [0, 39, 40, 1000, u64::MAX, INVERSE, !INVERSE] {
+        let _ = most.message(&seeded(seed), 0);
+    }
+    assert!(Messages::from("[a-z]").message(&seeded(u64::MAX), 0).is_ok());
+    assert!(Messages::exactly([Message::new("a", 1)]).message(&seeded(u64::MAX), 0).is_err());
+}
+
+#[test]
+fn few_are_simpler_whatever_the_seed() {
+    let source = Messages::from(1..1000i64);
+    let written = |seed| Published { id: None, ordering_key: None, payload: Payload::Generated { seed, hash: None } };
+    assert_eq!(source.simpler(&written(2)).len(), 2);
+    for seed in [4_000_000_000, u64::MAX, INVERSE - 1] {
+        assert!(source.simpler(&written(seed)).len() <= 8);
+    }
+}
+
+#[test]
 fn a_written_payload_is_read_back_where_its_type_can_be() {
     let written = |text: &str| Published { id: None, ordering_key: None, payload: Payload::Written(text.into()) };
     assert_eq!(Messages::from(1..9i64).message(&written("-7"), 0).unwrap().payload, -7);

@@ -68,10 +68,15 @@ impl ToldApart {
         unreachable!("a value of an integer range is of that integer type")
     }
 
+    /// Whether there is a payload of this number, or an inverse of it, in the range.
+    pub(super) fn makes(self, number: u64, inverse: bool) -> bool {
+        let value = self.number(number);
+        (self.least..=self.most).contains(&if inverse { -value } else { value })
+    }
+
     /// Whether the inverse of the first payload lies in the range too.
     pub(super) fn has_inverse(self) -> bool {
-        let first = self.number(0);
-        first != 0 && (self.least..=self.most).contains(&-first)
+        self.number(0) != 0 && self.makes(0, true)
     }
 
     /// How many payloads there are that can be told apart.

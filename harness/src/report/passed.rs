@@ -94,7 +94,11 @@ fn worth(searched: &Searched) -> String {
     }
     if !searched.jumps.is_empty() {
         let jumps: Vec<String> = searched.jumps.iter().map(|by| Amount(*by).to_string()).collect();
-        text.push_str(&labelled("jumps", &format!("of the clock by {}", jumps.join(", "))));
+        let mut jumps = format!("of the clock by {}", jumps.join(", "));
+        if searched.deadlines {
+            jumps.push_str("; and to each time at which something expired, and to 1 ms before and after it");
+        }
+        text.push_str(&labelled("jumps", &jumps));
     }
     let idle: Vec<&str> = searched.acted.iter().filter(|(_, count)| *count == 0).map(|(word, _)| *word).collect();
     if !idle.is_empty() {

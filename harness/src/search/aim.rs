@@ -3,9 +3,15 @@
 //! `m0#2` is whichever delivery came second; without the crash that made it so, the same work is done in `m0#1`. So a fault
 //! that misses in the shorter history is tried at the nearest points where the same operation of the same message stands.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
-use super::edit::moved;
+use super::{
+    edit::moved,
+    ladder::{LADDER, to_deadlines},
+};
 use crate::{
     History,
     history::{Coordinate, DeliveryName, Fault, Place},
@@ -132,6 +138,30 @@ pub(super) fn elsewhere(history: &History, replay: &Replay) -> Vec<Vec<Coordinat
         places
     });
     places.collect()
+}
+
+/// The longest jump of the clock in the place of this one: all the time that other faults let pass may pass in it.
+pub(super) fn longest_jump(fault: &Fault) -> Option<Fault> {
+    let Fault::Advance { at, by } = *fault else { return None };
+    LADDER.into_iter().next_back().filter(|longest| *longest > by).map(|by| Fault::Advance { at, by })
+}
+
+/// For each fault that acted, in that order, the shorter jumps of the clock that may do in its place, shortest first.
+pub(super) fn shorter_jumps(history: &History, replay: &Replay) -> Vec<Vec<Fault>> {
+    let jumps = replay.acted.iter().map(|acted| {
+        let Fault::Advance { at, by: longest } = history.faults[acted.fault] else { return Vec::new() };
+        let (mut now, mut deadlines) = (Duration::ZERO, BTreeSet::new());
+        for event in &replay.events[..acted.position] {
+            match event {
+                Event::Clock { to } => now = *to,
+                Event::Step { facts, .. } => deadlines.extend(facts.deadline),
+                _ => {}
+            }
+        }
+        let shorter: BTreeSet<Duration> = to_deadlines(&deadlines, now).chain(LADDER).collect();
+        shorter.range(..longest).map(|by| Fault::Advance { at, by: *by }).collect()
+    });
+    jumps.collect()
 }
 
 /// The next point of a delivery after these events.

@@ -11,7 +11,7 @@
 //! in which they are written is left out, so that each history is made from itself without its last fault, and of no other;
 //! and no two candidates of one trace are alike. What is reached are the faults of the family: the kinds that `candidates`
 //! knows, with `pause` and `overlap` as they stand without a name behind them, the clock advanced by the amounts of the
-//! ladder, and faults at one coordinate in the order advance, overlap or duplicate, pause, then the rest, one of each rank.
+//! ladder and to the deadlines that were set, and faults at one coordinate in the order advance, overlap or duplicate, pause, then the rest, one of each rank.
 //!
 //! What is kept between two counts are the histories of one count, not their traces: each is replayed once more to be
 //! continued, which costs one replay for all the histories made from it.
@@ -180,6 +180,9 @@ impl Walk<'_> {
         }
         for fault in &history.faults {
             *self.acted.entry(fault.word()).or_default() += 1;
+            // What is not of the ladder leads to a deadline.
+            let to_deadline = matches!(fault, Fault::Advance { by, .. } if !self.amounts.contains(by));
+            self.search.searched.deadlines |= to_deadline;
         }
         if let End::Inconclusive(why) = &replay.end {
             self.inconclusive(why.clone());

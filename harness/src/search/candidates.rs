@@ -5,7 +5,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use super::skip::CrashRun;
+use super::{ladder::to_deadlines, skip::CrashRun};
 use crate::{
     History,
     history::{Coordinate, Deferred, DeliveryName, Fault},
@@ -40,6 +40,8 @@ pub(super) fn candidates(history: &History, replay: &Replay, amounts: &[Duration
         history,
         replay,
         amounts: if reads_clock(replay) { amounts } else { &[] },
+        now: Duration::ZERO,
+        deadlines: BTreeSet::new(),
         from: replay.acted.last().map_or(0, |acted| acted.position),
         passed: BTreeSet::new(),
         open: 0,
@@ -87,6 +89,10 @@ struct Scan<'a> {
     history: &'a History,
     replay: &'a Replay,
     amounts: &'a [Duration],
+    /// The time of the clock.
+    now: Duration,
+    /// When what was written so far expires. Only that: what is written later expires so much later after a jump.
+    deadlines: BTreeSet<Duration>,
     /// Where the last fault of the history acted; nothing before it can be struck.
     from: usize,
     /// The points at which something stood already. A fault acts when its point is first reached: not where an operation
@@ -119,6 +125,7 @@ impl Scan<'_> {
                         self.add(at, Fault::LoseReply { at: *point });
                     }
                 }
+                self.deadlines.extend(facts.deadline);
             }
             Event::Returned { delivery, .. } => self.held_copy(at, delivery.message),
             Event::Settled { delivery, how, .. } => {
@@ -129,7 +136,7 @@ impl Scan<'_> {
                 }
             }
             Event::Crashed { lost, .. } => self.open -= lost.len(),
-            Event::Clock { .. } => {}
+            Event::Clock { to } => self.now = *to,
         }
         self.crashes.passes(event);
     }
@@ -162,8 +169,15 @@ impl Scan<'_> {
     }
 
     fn advances(&mut self, at: usize, point: Coordinate) {
-        for by in self.amounts {
-            self.add(at, Fault::Advance { at: point, by: *by });
+        // What leads to a deadline says more than a round number, and so comes first.
+        let mut amounts: Vec<Duration> = Vec::new();
+        for by in to_deadlines(&self.deadlines, self.now).chain(self.amounts.iter().copied()) {
+            if !amounts.contains(&by) {
+                amounts.push(by);
+            }
+        }
+        for by in amounts {
+            self.add(at, Fault::Advance { at: point, by });
         }
     }
 

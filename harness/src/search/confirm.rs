@@ -64,7 +64,7 @@ fn nondeterminism(what: &str, difference: &str) -> String {
 }
 
 /// What two replays first differ in, in words, if they do.
-fn differs(one: &Replay, other: &Replay) -> Option<String> {
+pub(super) fn differs(one: &Replay, other: &Replay) -> Option<String> {
     let mut pairs = one.events.iter().zip(&other.events);
     if let Some((one, other)) = pairs.find(|(one, other)| one != other) {
         return Some(format!("{}, and then {}", in_words(one), in_words(other)));

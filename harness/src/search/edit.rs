@@ -3,6 +3,8 @@
 //!
 //! Whether such a history still fails is for `shrink` to see.
 
+use std::collections::BTreeSet;
+
 use crate::{
     History,
     history::{Coordinate, Deferred, DeliveryName, Fault},
@@ -23,6 +25,23 @@ pub(super) fn without_message(history: &History, gone: usize) -> Option<History>
 pub(super) fn without_faults(history: &History, from: usize, count: usize) -> History {
     let mut left = history.clone();
     left.faults.drain(from..(from + count).min(history.faults.len()));
+    left
+}
+
+/// The same, if each of them had brought about one delivery more of its message: those after it count one less.
+pub(super) fn closed_up(history: &History, from: usize, count: usize) -> History {
+    let mut left = without_faults(history, from, count);
+    let gone = history.faults.iter().skip(from).take(count).filter_map(Fault::coordinate);
+    let gone: BTreeSet<DeliveryName> = gone.map(|at| at.delivery).collect();
+    for fault in &mut left.faults {
+        let Some(at) = fault.coordinate() else { continue };
+        let earlier = |gone: &&DeliveryName| gone.message == at.delivery.message && gone.number < at.delivery.number;
+        let number = at.delivery.number - gone.iter().filter(earlier).count() as u32;
+        let to = Coordinate { delivery: DeliveryName { number, ..at.delivery }, ..at };
+        if let Some(moved) = moved(fault, to) {
+            *fault = moved;
+        }
+    }
     left
 }
 

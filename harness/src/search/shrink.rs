@@ -1,8 +1,9 @@
 //! Making a counterexample 1-minimal: no message, fault or process can be taken away so that it still fails in any way.
 //!
-//! First crashes and jumps of the clock are tried where they may spare the faults that led to them. Then messages go, then
-//! faults (half of them at a time, then fewer), then processes; then faults move to earlier places and payloads become
-//! smaller, which is worth only so many replays; and all again until nothing goes. After something was taken away in vain,
+//! First crashes and jumps of the clock are tried where they may spare the faults that led to them, and jumps as long as
+//! can be. Then messages go, then faults (half of them at a time, then fewer), then processes; then faults move to earlier
+//! places, jumps become short again and payloads smaller, which is worth only so many replays; and all again until nothing
+//! goes. After something was taken away in vain,
 //! faults that miss are aimed again (`aim`). What still fails need not fail in the same way. How a history looks with
 //! something taken away is in `edit`.
 
@@ -56,11 +57,13 @@ pub(crate) fn shrink(subject: &mut dyn Subject, judge: &mut dyn Judge, history: 
         history: history.clone(),
         points: Points::new(),
         elsewhere: Vec::new(),
+        shorter_jumps: Vec::new(),
         tried: Vec::new(),
         replays: 0,
         aimed: 0,
     };
     if shrinker.goes(history.clone())? {
+        shrinker.longest_jumps()?;
         while shrinker.pass()? {}
     }
     Ok(Shrunk { history: shrinker.history, replays: shrinker.replays })
@@ -75,6 +78,8 @@ struct Shrinker<'a> {
     points: Points,
     /// For each of its faults, where else it may do the same.
     elsewhere: Vec<Vec<Coordinate>>,
+    /// For each of its faults, shorter jumps of the clock.
+    shorter_jumps: Vec<Vec<Fault>>,
     /// Histories that do not fail.
     tried: Vec<History>,
     replays: u32,
@@ -92,6 +97,7 @@ impl Shrinker<'_> {
         if self.history == before {
             self.plainer_faults()?;
             self.earlier_places()?;
+            self.shorter_jumps()?;
             self.smaller_payloads()?;
         }
         Ok(self.history != before)
@@ -101,7 +107,7 @@ impl Shrinker<'_> {
         for message in (0..self.history.messages.len()).rev() {
             if let Some(fewer) = without(&self.history, Part::Message(message)) {
                 let before = aim::without_message(&self.points, message);
-                self.goes_or_aimed(fewer, &before)?;
+                self.goes_or_aimed(fewer, None, &before)?;
             }
         }
         Ok(())
@@ -114,8 +120,9 @@ impl Shrinker<'_> {
             let mut at = 0;
             while at < self.history.faults.len() {
                 let fewer = edit::without_faults(&self.history, at, size);
+                let closed_up = edit::closed_up(&self.history, at, size);
                 let points = self.points.clone();
-                if !self.goes_or_aimed(fewer, &points)? {
+                if !self.goes_or_aimed(fewer, Some(closed_up), &points)? {
                     at += size;
                 }
             }
@@ -184,15 +191,39 @@ impl Shrinker<'_> {
         Ok(())
     }
 
+    fn longest_jumps(&mut self) -> Result<(), Error> {
+        for at in 0..self.history.faults.len() {
+            if let Some(longest) = self.history.faults.get(at).and_then(aim::longest_jump) {
+                self.goes_with_fault(at, longest)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn shorter_jumps(&mut self) -> Result<(), Error> {
+        for at in 0..self.history.faults.len() {
+            for shorter in self.shorter_jumps.get(at).cloned().unwrap_or_default() {
+                if self.goes_with_fault(at, shorter)? {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn smaller_payloads(&mut self) -> Result<(), Error> {
         for at in 0..self.history.messages.len() {
             for simpler in self.subject.simpler(&self.history.messages[at]) {
                 if self.replays >= ENOUGH_REPLAYS {
                     return Ok(());
                 }
+                // Messages that can be told apart stay so.
+                if self.history.messages.iter().any(|message| message.hash() == simpler.hash()) {
+                    continue;
+                }
                 let mut history = self.history.clone();
                 history.messages[at] = simpler;
-                if history != self.history && self.goes(history)? {
+                if self.goes(history)? {
                     break;
                 }
             }
@@ -210,8 +241,8 @@ impl Shrinker<'_> {
         self.goes(history)
     }
 
-    /// Whether a shorter history fails as it is, or with the faults that miss in it aimed again.
-    fn goes_or_aimed(&mut self, shorter: History, before: &Points) -> Result<bool, Error> {
+    /// Whether a shorter history fails as it is, or with the faults that miss in it aimed again: first as in `closed_up`.
+    fn goes_or_aimed(&mut self, shorter: History, closed_up: Option<History>, before: &Points) -> Result<bool, Error> {
         if self.tried.contains(&shorter) {
             return Ok(false);
         }
@@ -222,7 +253,7 @@ impl Shrinker<'_> {
         }
         let again = aim::aimed_again(&shorter, &replay, before);
         self.tried.push(shorter);
-        for history in again {
+        for history in closed_up.into_iter().chain(again) {
             if self.aimed >= MOST_AIMED || self.replays >= ENOUGH_REPLAYS {
                 break;
             }
@@ -261,6 +292,7 @@ impl Shrinker<'_> {
     /// which they did; its trace stays the same.
     fn take(&mut self, history: History, replay: &Replay) {
         self.elsewhere = aim::elsewhere(&history, replay);
+        self.shorter_jumps = aim::shorter_jumps(&history, replay);
         let faults = replay.acted.iter().map(|acted| history.faults[acted.fault].clone()).collect();
         self.points = aim::points(replay);
         self.history = History { faults, ..history };

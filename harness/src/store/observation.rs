@@ -82,3 +82,22 @@ impl Observation {
         Self { parts: parts.collect() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(cells: [&str; 2], ordered: bool) -> Observation {
+        let mut seen = Observation::default();
+        seen.rows("q", vec!["a".to_owned()], cells.map(|cell| vec![cell.to_owned()]).into(), ordered);
+        seen
+    }
+
+    #[test]
+    fn rows_are_a_multiset_unless_their_order_means_something() {
+        assert_eq!(of(["1", "2"], false), of(["2", "1"], false));
+        assert_ne!(of(["1", "1"], false), of(["1", "2"], false), "each counts as often as it stands there");
+        assert_ne!(of(["1", "2"], true), of(["2", "1"], true));
+        assert_ne!(of(["1", "2"], true), of(["1", "2"], false), "and whether it does is seen too");
+    }
+}

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     Contract, History,
     history::{DeliveryName, Fault},
-    machine::trace::Answer,
+    machine::trace::{Answer, Event, Facts},
     oracle::{Anomaly, Judgement, Oracle},
 };
 
@@ -165,8 +165,12 @@ fn what_messages_do_to_each_other_without_any_redelivery_is_not_isolated_and_may
     let mut crashed = Script::unordered(2, 0);
     assert_eq!(crashed.judged(allowed()), Judgement::Agrees);
     let process = crate::Process::new(0, 0);
-    crashed.replay.events.push(crate::machine::trace::Event::Crashed { process, lost: Vec::new() });
+    crashed.replay.events.push(Event::Crashed { process: process.clone(), lost: Vec::new() });
     assert_eq!(crashed.judged(allowed()), Judgement::Violated);
+    let mut waited = Script::unordered(2, 0);
+    let facts = Facts { gave_up: true, ..Facts::default() };
+    waited.replay.events.push(Event::Step { at: at(0, 1, 1), process, facts, words: None });
+    assert_eq!(waited.judged(allowed()), Judgement::Violated);
 }
 
 #[test]
@@ -209,6 +213,11 @@ fn a_message_without_which_all_is_the_same_cannot_be_judged_for_loss() {
     assert_eq!((&all.unseen[..], all.nothing_can_be_seen()), (&[][..], None));
     let first = visibility(set_value(), &[100, 7]).expect("something is observed");
     assert_eq!((&first.unseen[..], first.nothing_can_be_seen()), (&[0][..], None));
+    // A broker numbers its copies as they come: that another number stands there shows nothing.
+    let numbered =
+        Bench::new(async |shop, m| answer(shop.step(|state| state.rows = vec![m.broker_id().to_string()]).await));
+    let numbered = visibility(numbered.observing(see_rows), &[100, 7]).expect("something is observed");
+    assert_eq!(numbered.unseen, [0, 1]);
     let none = visibility(transactional(), &[0, 0]).expect("something is observed");
     assert_eq!(none.unseen, [0, 1]);
     let why = "nothing can be seen: the plain run leaves the same without any of its messages";

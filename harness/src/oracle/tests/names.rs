@@ -1,10 +1,10 @@
 //! How what is wrong is named where more than one name is near.
 
-use super::{Bench, State, at, crash, handlers::*, history, judge, lose_ack, overlap, pause};
+use super::{Bench, State, at, crash, handlers::*, history, judge, lose_ack, overlap, pause, script::Script};
 use crate::{
     Contract, Observation,
     history::Fault,
-    machine::trace::Answer,
+    machine::trace::{Answer, End},
     oracle::{
         Anomaly::{self, *},
         AsIf, Explanation, Oracle,
@@ -204,6 +204,14 @@ fn a_lost_update_is_not_isolated_whatever_explains_it() {
     let explained = explain(read_then_write(), &disturbed);
     assert_eq!((explained.anomaly, explained.message), (NotIsolated, None));
     assert_eq!(explained.expected, Some((balance(107), vec![1, 0])));
+}
+
+#[test]
+fn what_is_stuck_is_not_called_not_isolated_though_nothing_was_delivered_twice() {
+    let mut script = Script::unordered(2, 50);
+    script.replay.fates[1].handled = None;
+    script.replay.end = End::Stuck(vec![1]);
+    assert_eq!(script.explained(), (Stuck, Some(1)));
 }
 
 #[test]

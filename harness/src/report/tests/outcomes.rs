@@ -86,6 +86,20 @@ credit: holds in 4 histories searched
 }
 
 #[test]
+fn it_is_told_by_how_much_the_clock_jumped() {
+    let jumps = vec![std::time::Duration::from_secs(1), std::time::Duration::from_secs(31)];
+    let ladder = Searched { histories: vec![4], jumps, ..Searched::default() };
+    let told = |searched: &Searched| passed("credit", searched).lines().skip(3).collect::<Vec<_>>().join("\n");
+    assert_eq!(told(&ladder), "  jumps     of the clock by 1s, 31s");
+    assert_reads(
+        &told(&Searched { deadlines: true, ..ladder }),
+        r"
+  jumps     of the clock by 1s, 31s; and to each time at which something expired, and to 1 ms before and after
+            it",
+    );
+}
+
+#[test]
 fn an_inconclusive_one_says_what_usually_lies_behind_it() {
     let reason = "two replays of one history differed first at m0#1.2".to_owned();
     let nothing = Inconclusive { reason, searched: searched(), usual: Usual::ReplaysDiffer };

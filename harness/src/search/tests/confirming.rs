@@ -1,6 +1,7 @@
 //! What differs from one replay to the next is found, and nothing is said of it.
 
 use std::{
+    cell::Cell,
     ops::ControlFlow,
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -8,7 +9,9 @@ use std::{
 use super::toys::{self, AnyOrder, history, options};
 use crate::{
     Delivery, Error, KeyValue,
-    search::{by_fault_count, confirm},
+    machine::trace::{Detail, End, Replay},
+    search::{by_fault_count, confirm, confirm::differs},
+    subject::{Job, Subject},
 };
 
 #[test]
@@ -26,6 +29,72 @@ fn a_static_that_outlives_the_crash_is_found() {
     let why = search.inconclusive.expect("two replays differ");
     assert!(why.contains("m0#1.1 was `put call:") && why.contains("a static"), "{why}");
     assert_eq!(search.searched.histories, [0, 0], "nothing is searched that cannot be relied on");
+}
+
+#[test]
+fn what_belongs_to_a_thread_is_found_though_this_thread_repeats_itself() {
+    static THREADS: AtomicU64 = AtomicU64::new(0);
+    thread_local!(static THREAD: u64 = THREADS.fetch_add(1, Ordering::Relaxed));
+    async fn names_its_thread(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
+        kv.put(&format!("thread:{}", THREAD.with(|thread| *thread)), m.id()).await
+    }
+    async fn names_it_later(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
+        if m.redelivered() { names_its_thread(kv, m).await } else { kv.add("balance", 1).await.map(drop) }
+    }
+    let stops = &mut |_: crate::search::by_fault_count::Found<'_>| ControlFlow::Break(());
+    let search = by_fault_count(&mut toys::subject(names_its_thread), &mut AnyOrder::default(), &options(1, 1), stops);
+    let why = search.unwrap().inconclusive.expect("a fresh thread has another number");
+    assert!(why.contains("in a fresh thread differs: m0#1.1 was `put thread:"), "{why}");
+    let subject = &mut toys::subject(names_it_later);
+    let failing = history(subject, 1, "lose-ack m0#1\n");
+    let why = confirm(subject, &mut AnyOrder::default(), &failing).unwrap().expect("a fresh thread has another number");
+    assert!(why.contains("in a fresh thread differs: m0#2.1 was `put thread:"), "{why}");
+}
+
+#[test]
+fn what_a_thread_remembers_is_found_though_each_fresh_thread_begins_alike() {
+    thread_local!(static CALLS: Cell<u32> = const { Cell::new(0) });
+    async fn counts(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
+        let calls = CALLS.replace(CALLS.get() + 1);
+        kv.put(&format!("call:{calls}"), m.id()).await
+    }
+    let stops = &mut |_: crate::search::by_fault_count::Found<'_>| ControlFlow::Break(());
+    let search = by_fault_count(&mut toys::subject(counts), &mut AnyOrder::default(), &options(1, 1), stops);
+    assert!(search.unwrap().inconclusive.expect("it counts on").contains("two replays of one history differ"));
+}
+
+#[test]
+fn what_differs_only_now_and_then_has_two_chances_to_be_found() {
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    async fn every_third_time(kv: &KeyValue, _m: &Delivery<i64>) -> Result<(), Error> {
+        let odd = CALLS.fetch_add(1, Ordering::Relaxed) == 2;
+        kv.put("balance", if odd { "odd" } else { "even" }).await
+    }
+    let subject = &mut toys::subject(every_third_time);
+    let failing = history(subject, 1, "");
+    assert!(confirm(subject, &mut AnyOrder::default(), &failing).unwrap().expect("it differs").contains("odd"));
+}
+
+#[test]
+fn replays_differ_in_whatever_differs_first() {
+    let subject = &mut toys::subject(toys::atomic);
+    let history = history(subject, 1, "");
+    let replay = subject.run(Job::Replay(&history), Detail::Words).unwrap();
+    let differs_if = |change: fn(&mut Replay)| {
+        let mut other = replay.clone();
+        change(&mut other);
+        (differs(&replay, &other), differs(&other, &replay))
+    };
+    assert_eq!(differs_if(|_| ()), (None, None));
+    let (longer, shorter) = differs_if(|other| drop(other.events.pop()));
+    assert_eq!(longer, shorter);
+    assert!(longer.unwrap().contains("m0#1 was settled: Acked, which does not always happen"));
+    let (seen, _) = differs_if(|other| other.observation.set("more", 1));
+    assert!(seen.unwrap().contains("what is observed at the end"));
+    let (ended, _) = differs_if(|other| other.end = End::Stuck(vec![0]));
+    assert!(ended.unwrap().contains("how the replay ended"));
+    let (drew, _) = differs_if(|other| other.fates[0].supplied[0].drew = true);
+    assert!(drew.is_some(), "a reference run depends on that");
 }
 
 #[test]

@@ -17,7 +17,7 @@ use crate::{
 
 /// Keeps what it is asked to judge.
 #[derive(Default)]
-struct Kept(Vec<History>);
+pub(super) struct Kept(pub(super) Vec<History>);
 
 impl Judge for Kept {
     fn judge(&mut self, _subject: &mut dyn Subject, history: &History, _replay: &Replay) -> Result<Judgement, Error> {

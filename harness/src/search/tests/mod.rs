@@ -4,8 +4,10 @@
 
 mod confirming;
 mod counting;
+mod deadlines;
 mod leaving_out;
 mod regressing;
 mod scheduling;
 mod shrinking;
+mod skipping;
 mod toys;

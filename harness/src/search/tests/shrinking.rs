@@ -2,11 +2,17 @@
 
 use super::toys::{self, AnyOrder, history};
 use crate::{
-    History,
-    history::Fault,
+    Delivery, Error, History, KeyValue,
+    history::{DeliveryName, Fault},
     machine::trace::{Detail, Replay},
     oracle::Judgement,
-    search::{Judge, Part, candidates::candidates, ladder::ladder, shrink, without},
+    search::{
+        Judge, Part,
+        candidates::candidates,
+        edit::{closed_up, with_processes},
+        ladder::ladder,
+        shrink, without,
+    },
     subject::{Job, Subject},
 };
 
@@ -97,4 +103,90 @@ fn faults_that_do_not_act_are_dropped() {
     let subject = &mut toys::subject(toys::atomic);
     let passes = history(subject, 1, "crash m0#1.2\n");
     assert_eq!(shrink(subject, &mut AnyOrder::default(), &passes).unwrap().history, passes, "it does not fail");
+}
+
+fn shrunk(subject: &mut dyn Subject, messages: usize, faults: &str) -> Vec<String> {
+    let long = history(subject, messages, faults);
+    assert!(fails(subject, &long), "{long}");
+    let shrunk = shrink(subject, &mut AnyOrder::default(), &long).unwrap().history;
+    shrunk.faults.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_clock_jumps_no_further_than_it_must() {
+    // Its mark lasts a minute, of which a second is over when it is delivered again.
+    let subject = &mut toys::subject(toys::forgets);
+    assert_eq!(shrunk(subject, 1, "lose-ack m0#1\nadvance m0#2.1 86401s\n"), ["lose-ack m0#1", "advance m0#2.1 59s"]);
+}
+
+#[test]
+fn what_only_lets_time_go_by_is_spared_by_a_longer_jump() {
+    let subject = &mut toys::subject(toys::forgets);
+    let faults = "lose-ack m0#1\nfail m0#2.1\nfail m0#3.1\nadvance m0#4.1 53s\n";
+    assert_eq!(shrunk(subject, 1, faults), ["lose-ack m0#1", "advance m0#2.1 59s"]);
+}
+
+#[test]
+fn later_deliveries_are_counted_anew_when_what_brought_them_about_is_gone() {
+    let history = history(&toys::subject(toys::blind), 2, "crash m0#1.1\nfail m1#2.1\nlose-ack m0#2\ncrash m0#3.ack\n");
+    let closed_up = closed_up(&history, 0, 1);
+    let faults: Vec<String> = closed_up.faults.iter().map(ToString::to_string).collect();
+    assert_eq!(faults, ["fail m1#2.1", "lose-ack m0#1", "crash m0#2.ack"]);
+}
+
+#[test]
+fn processes_go_and_what_is_sent_to_one_goes_where_it_would_by_itself() {
+    let subject = &mut toys::subject(toys::three_steps);
+    let four = History { processes: 4, ..history(subject, 1, "") };
+    for to in [None, Some(1), Some(3)] {
+        let fault = Fault::Overlap { at: DeliveryName::new(0, 1).operation(2), to };
+        let long = History { faults: vec![fault.clone()], ..four.clone() };
+        assert_eq!(with_processes(&long, 2).validate(), Ok(()), "{fault}");
+        let shrunk = shrink(subject, &mut AnyOrder::default(), &long).unwrap().history;
+        assert_eq!((shrunk.processes, shrunk.faults[0].to_string().as_str()), (2, "overlap m0#1.2"), "{fault}");
+    }
+}
+
+#[test]
+fn faults_stand_as_early_as_they_can_and_payloads_are_the_simplest() {
+    let subject = &mut toys::subject(toys::three_steps);
+    // The second pass moves what the first has left.
+    let long = history(subject, 3, "fail m1#1.1\noverlap m2#1.3\n");
+    assert!(fails(subject, &long));
+    let shrunk = shrink(subject, &mut AnyOrder::default(), &long).unwrap().history;
+    assert_eq!(shrunk, history(subject, 1, "overlap m0#1.2\n"));
+}
+
+#[test]
+fn a_fault_names_no_more_than_it_must() {
+    let subject = &mut toys::subject(toys::three_steps);
+    assert_eq!(shrunk(subject, 1, "overlap m0#1.2 to p1\n"), ["overlap m0#1.2"]);
+    let until = "overlap m0#1.2\npause m0#2.2 until m0#1.ack\n";
+    assert_eq!(shrunk(subject, 1, until), ["overlap m0#1.2"]);
+}
+
+#[test]
+fn a_crash_stands_where_it_spares_the_fault_that_led_to_it() {
+    // Both deliveries are in one process, and die with it.
+    let subject = &mut toys::subject(toys::mark_first);
+    assert_eq!(shrunk(subject, 1, "overlap m0#1.2 to p0\ncrash m0#2.1\n"), ["crash m0#1.2"]);
+}
+
+#[test]
+fn what_cannot_be_judged_is_no_smaller_failure() {
+    // Delivered again, it waits for ever unless m1 came in between.
+    async fn waits_for_the_other(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
+        if m.id() == "m1" {
+            return kv.put("other", "came").await;
+        }
+        if kv.get("other").await?.is_none() && m.redelivered() {
+            std::future::pending::<()>().await;
+        }
+        kv.add("balance", *m.payload()).await.map(drop)
+    }
+    let subject = &mut toys::subject(waits_for_the_other);
+    // Nor does the payload of m1 become that of m0: they could not be told apart any more.
+    let failing = history(subject, 2, "lose-ack m0#1\n");
+    assert!(fails(subject, &failing));
+    assert_eq!(shrink(subject, &mut AnyOrder::default(), &failing).unwrap().history, failing);
 }

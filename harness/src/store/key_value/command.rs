@@ -95,7 +95,7 @@ impl Command for PutIfAbsent<'_> {
         if view.get(self.key).is_some() {
             return Ok(false);
         }
-        let expires = self.ttl.map(|ttl| view.now() + ttl);
+        let expires = self.ttl.map(|ttl| view.now().saturating_add(ttl));
         view.set(self.key, Entry { value: self.value.to_owned(), expires });
         Ok(true)
     }
@@ -218,7 +218,7 @@ impl Command for Expire<'_> {
     }
 
     fn run(&self, view: &mut View<'_>) -> Result<bool, Error> {
-        let expires = Some(view.now() + self.1);
+        let expires = Some(view.now().saturating_add(self.1));
         let Some(value) = view.get(self.0).map(|entry| entry.value.clone()) else { return Ok(false) };
         view.set(self.0, Entry { value, expires });
         Ok(true)

@@ -83,6 +83,7 @@ impl<C: Command> Operation for Autocommit<'_, C> {
         let mut view = View::committed(state, turn.now());
         let reply = command.run(&mut view);
         turn.facts.reads_clock = view.read_clock;
+        turn.facts.deadline = view.deadline;
         turn.facts.changes = view.changed;
         turn.facts.can_lose_reply = view.changed;
         let lost = view.changed && suffers(turn, Injected::LoseReply);
@@ -113,6 +114,7 @@ impl<C: Command> Operation for Within<'_, C> {
         let mut view = View::pending(state, turn.now());
         let reply = command.run(&mut view);
         turn.facts.reads_clock = view.read_clock;
+        turn.facts.deadline = view.deadline;
         tell(turn, command, &reply, false);
         Act::Done(reply)
     }

@@ -176,6 +176,8 @@ pub(super) struct View<'a> {
     in_transaction: bool,
     /// Something that it read or wrote expires.
     pub(super) read_clock: bool,
+    /// When what it wrote expires.
+    pub(super) deadline: Option<Duration>,
     /// Something is not as it was.
     pub(super) changed: bool,
 }
@@ -183,12 +185,12 @@ pub(super) struct View<'a> {
 impl<'a> View<'a> {
     /// Reads what is committed and writes to it at once.
     pub(super) fn committed(state: &'a mut State, now: Duration) -> Self {
-        Self { state, now, in_transaction: false, read_clock: false, changed: false }
+        Self { state, now, in_transaction: false, read_clock: false, deadline: None, changed: false }
     }
 
     /// As the open transaction sees it: with its own writes, which nobody else sees before it commits.
     pub(super) fn pending(state: &'a mut State, now: Duration) -> Self {
-        Self { state, now, in_transaction: true, read_clock: false, changed: false }
+        Self { state, now, in_transaction: true, read_clock: false, deadline: None, changed: false }
     }
 
     pub(super) fn now(&self) -> Duration {
@@ -232,6 +234,7 @@ impl<'a> View<'a> {
             return false;
         }
         self.changed = true;
+        self.deadline = entry.as_ref().and_then(|entry| entry.expires);
         match before {
             Some(before) if is_own || !self.in_transaction => *before = entry,
             _ if self.in_transaction => pending.push((key.to_owned(), entry)),

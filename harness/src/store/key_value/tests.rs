@@ -117,6 +117,32 @@ fn a_key_expires_when_its_time_has_come_and_not_before() {
 }
 
 #[test]
+fn what_writes_a_thing_that_expires_says_when() {
+    let mut stage = Stage::new(store(), async |kv: &KeyValue, given: &Given| {
+        let ttl = Some(Duration::from_secs(30));
+        if given.message == 0 {
+            return kv.put_if_absent("lease", "m0", ttl).await.map(|_| ());
+        }
+        kv.put_if_absent("lease", "m1", ttl).await?;
+        kv.expire("lease", Duration::from_secs(60)).await?;
+        kv.put("lease", "for good").await?;
+        let tx = kv.begin().await?;
+        tx.put_if_absent("claim", "m1", ttl).await?;
+        tx.put_if_absent("for ever", "m1", Some(Duration::MAX)).await?;
+        tx.commit().await
+    });
+    let replay = stage.replay(2, &[advance(at(1, 1, 1), 10)]);
+    let deadline = |point: &str| facts(&replay, point).deadline.map(|deadline| deadline.as_secs());
+    assert_eq!(deadline("m0#1.1"), Some(30));
+    assert_eq!(deadline("m1#1.1"), None, "it was taken, and nothing was written");
+    assert_eq!(deadline("m1#1.2"), Some(70));
+    assert_eq!(deadline("m1#1.3"), None, "what it wrote stays");
+    assert_eq!(deadline("m1#1.5"), Some(40), "in a transaction too");
+    assert_eq!(facts(&replay, "m1#1.6").deadline, Some(Duration::MAX));
+    assert_eq!(replay.end, End::Drained, "a time to live may be as long as it likes");
+}
+
+#[test]
 fn writing_anew_takes_a_time_to_live_away_and_adding_does_not() {
     let mut stage = Stage::new(store(), async |kv: &KeyValue, given: &Given| {
         if given.message == 0 {

@@ -1,0 +1,152 @@
+//! What is skipped is skipped for its reason, and for no less: each rule by itself. That all of them together lose nothing is
+//! tried in `counting`.
+
+use std::{collections::BTreeSet, ops::ControlFlow, time::Duration};
+
+use super::{
+    counting::Kept,
+    toys::{self, options},
+};
+use crate::{
+    Error, History, Observation, Process,
+    history::{DeliveryName, Fault},
+    machine::trace::{Acted, Answer, End, Event, Facts, Fate, Injected, Origin, Replay, Supplied},
+    oracle::Judgement,
+    search::{
+        Judge, by_fault_count,
+        skip::{CrashRun, Met, Seen},
+    },
+    subject::Subject,
+};
+
+fn replay(events: Vec<Event>) -> Replay {
+    Replay {
+        events,
+        acted: Vec::new(),
+        unused: Vec::new(),
+        fates: vec![Fate { supplied: vec![Supplied::default()], ..Fate::default() }],
+        observation: Observation::default(),
+        end: End::Drained,
+        key: 1,
+        standing: 2,
+        lulls: Vec::new(),
+    }
+}
+
+fn step(process: usize, facts: Facts) -> Event {
+    let at = DeliveryName::new(0, 1).operation(1);
+    Event::Step { at, process: Process::new(process, 0), facts, words: None }
+}
+
+/// Whether a crash at the last of these events repeats one at the first.
+fn repeats(replay: &Replay) -> bool {
+    let mut run = CrashRun::new(replay);
+    let mut repeats = false;
+    for event in &replay.events {
+        repeats = run.strikes(event);
+        run.passes(event);
+    }
+    repeats
+}
+
+#[test]
+fn a_crash_repeats_the_one_before_only_past_harmless_steps_of_its_own_process() {
+    let none = Facts::default();
+    let past = |between: Event| repeats(&replay(vec![step(0, none), between, step(0, none)]));
+    assert!(past(step(0, none)));
+    assert!(past(step(0, Facts { can_fail: true, can_lose_reply: true, ..none })), "what could happen did not");
+    for facts in [
+        Facts { changes: true, ..none },
+        Facts { locks: true, ..none },
+        Facts { gave_up: true, ..none },
+        Facts { suffered: Some(Injected::Fail), ..none },
+        Facts { suffered: Some(Injected::LoseReply), ..none },
+    ] {
+        assert!(!past(step(0, facts)), "{facts:?}");
+    }
+    let (delivery, process) = (DeliveryName::new(0, 2), Process::new(0, 0));
+    for event in [
+        step(1, none),
+        Event::Delivered { delivery, process: process.clone(), origin: Origin::Overlap },
+        Event::Blocked { at: delivery.operation(1), process: process.clone(), until: Duration::ZERO, words: None },
+        Event::Returned { delivery, process: process.clone(), answer: Answer::Done },
+        Event::Crashed { process, lost: vec![delivery] },
+        Event::Clock { to: Duration::from_secs(1) },
+    ] {
+        assert!(!past(event.clone()), "{event:?}");
+    }
+    assert!(!repeats(&replay(vec![step(0, none), step(1, none)])), "another process dies there");
+}
+
+#[test]
+fn where_it_matters_how_far_a_delivery_came_no_crash_repeats_another() {
+    let two = || replay(vec![step(0, Facts::default()), step(0, Facts::default())]);
+    assert!(repeats(&two()));
+    let mut drew = two();
+    drew.fates[0].supplied[0].drew = true;
+    assert!(!repeats(&drew));
+    let mut looked = two();
+    looked.fates[0].supplied[0].read_clock = true;
+    assert!(!repeats(&looked));
+    let reads = Facts { reads_clock: true, ..Facts::default() };
+    assert!(!repeats(&replay(vec![step(0, reads), step(0, reads)])));
+}
+
+#[test]
+fn a_trace_is_known_again_and_so_is_what_further_faults_come_to_where_all_else_is_the_same() {
+    let mut seen = Seen::default();
+    let mut meet = |workload, key, position, standing| {
+        let acted = vec![Acted { fault: 0, position }];
+        let fault = Fault::LoseAck { delivery: DeliveryName::new(0, 1) };
+        seen.meet(workload, &[fault], &Replay { acted, key, standing, ..replay(Vec::new()) })
+    };
+    assert_eq!(meet(0, 1, 3, 5), Met::New);
+    assert_eq!(meet(0, 1, 3, 5), Met::SameChildren);
+    assert_eq!(meet(0, 1, 3, 6), Met::SameVerdict, "the machine knew something else");
+    assert_eq!(meet(0, 1, 4, 5), Met::SameVerdict, "further faults act later");
+    assert_eq!(meet(0, 2, 3, 5), Met::New, "something else happened");
+    assert_eq!(meet(1, 1, 3, 5), Met::New, "to other messages");
+}
+
+#[test]
+fn second_copies_that_were_made_in_another_order_have_other_numbers() {
+    let mut seen = Seen::default();
+    let acted = [0, 1].map(|fault| Acted { fault, position: 3 }).to_vec();
+    let copies = |message| Fault::Duplicate { message, at: None };
+    let two = Replay { acted, ..replay(Vec::new()) };
+    assert_eq!(seen.meet(0, &[copies(0), copies(1)], &two), Met::New);
+    assert_eq!(seen.meet(0, &[copies(1), copies(0)], &two), Met::New);
+    assert_eq!(seen.meet(0, &[copies(1), copies(0)], &two), Met::SameChildren);
+}
+
+#[test]
+fn a_trace_that_was_seen_is_not_judged_again_but_goes_on_where_further_faults_may_differ() {
+    let mut judge = Kept::default();
+    let subject = &mut toys::subject(toys::atomic);
+    let search = by_fault_count(subject, &mut judge, &options(1, 3), &mut |_| ControlFlow::Continue(())).unwrap();
+    let judged: BTreeSet<String> = judge.0.iter().map(ToString::to_string).collect();
+    assert_eq!(judge.0.len() as u64 + search.skipped.judged, search.searched.total());
+    assert!(search.skipped.continued > 0 && search.skipped.continued < search.skipped.judged, "{search:?}");
+    let of_one_that_was_not = |history: &History| {
+        let mut parent = history.clone();
+        parent.faults.pop().is_some() && !judged.contains(&parent.to_string())
+    };
+    assert!(judge.0.iter().any(of_one_that_was_not), "what was not judged anew had children that were");
+}
+
+/// Says that it cannot say.
+struct CannotSay;
+
+impl Judge for CannotSay {
+    fn judge(&mut self, _subject: &mut dyn Subject, _history: &History, _replay: &Replay) -> Result<Judgement, Error> {
+        Ok(Judgement::Inconclusive("it is beyond me".to_owned()))
+    }
+}
+
+#[test]
+fn what_cannot_be_judged_is_remembered() {
+    let search = by_fault_count(&mut toys::subject(toys::atomic), &mut CannotSay, &options(1, 0), &mut |_| {
+        ControlFlow::Continue(())
+    });
+    assert_eq!(search.unwrap().inconclusive.as_deref(), Some("it is beyond me"));
+}
