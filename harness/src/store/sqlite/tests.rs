@@ -9,6 +9,7 @@ use crate::{
     world::World,
 };
 
+mod connection;
 mod dead;
 mod locks;
 mod reset;
