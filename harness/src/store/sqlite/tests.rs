@@ -12,6 +12,7 @@ use crate::{
 mod connection;
 mod dead;
 mod locks;
+mod points;
 mod reset;
 
 const SCHEMA: &str =

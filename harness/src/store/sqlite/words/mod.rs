@@ -29,8 +29,10 @@ const STANDS: &str = "though it took effect";
 pub(super) enum Shape {
     /// It only reads.
     Read,
-    /// It may write.
+    /// It may write, and takes the lock first if it does.
     Write,
+    /// It may write in some other way: a pragma, `VACUUM`.
+    Other,
     /// It begins a transaction; `true` if it takes the lock at once.
     Begin(bool),
     Commit,
@@ -55,7 +57,8 @@ impl Shape {
             "ROLLBACK" if words.any(|word| word.eq_ignore_ascii_case("TO")) => Shape::Savepoint,
             "ROLLBACK" => Shape::Rollback,
             "SAVEPOINT" | "RELEASE" => Shape::Savepoint,
-            _ => Shape::Write,
+            "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "WITH" | "CREATE" | "DROP" | "ALTER" => Shape::Write,
+            _ => Shape::Other,
         }
     }
 
@@ -64,8 +67,18 @@ impl Shape {
     pub(super) fn suffers(self, fault: Injected) -> bool {
         match self {
             Shape::Read | Shape::Begin(true) => fault == Injected::Fail,
-            Shape::Write | Shape::Commit => true,
+            Shape::Write | Shape::Other | Shape::Commit => true,
             Shape::Begin(false) | Shape::Rollback | Shape::Savepoint => false,
+        }
+    }
+
+    /// After how many of SQLite's instructions it has asked for the lock that writers need. What is to fail there fails as
+    /// it does in life, if somebody has the lock, and without effect if nobody has.
+    pub(super) fn to_the_lock(self) -> u8 {
+        match self {
+            Shape::Write => 2,
+            Shape::Begin(true) => 3,
+            _ => 0,
         }
     }
 
