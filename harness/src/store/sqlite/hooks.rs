@@ -41,6 +41,8 @@ pub(super) struct Flags {
     grace: AtomicU8,
     /// It is to take effect and return an error.
     lose_reply: AtomicBool,
+    /// The machine holds the lock while it runs.
+    held: AtomicBool,
     /// No wait for a lock, but the error at once.
     no_wait: AtomicBool,
     /// The process is dead: nothing is committed any more.
@@ -202,7 +204,10 @@ fn traced(event: TraceEvent<'_>) {
     }
     match event {
         TraceEvent::Stmt(statement, text) => before_statement(&statement, text),
-        TraceEvent::Profile(statement, _) => drop(with_flags(|flags| flags.stops(&statement))),
+        TraceEvent::Profile(statement, _) if with_flags(|flags| flags.stops(&statement)) == Some(true) => {
+            // What the code does next is not to find the lock taken: it was for this statement.
+            baton::locked();
+        }
         _ => {}
     }
 }

@@ -212,6 +212,9 @@ fn statement<T>(
                 return run(connection, told);
             }
             turn.facts.suffered = Some(Injected::Fail);
+            if !connection.is_autocommit() {
+                told.fails(shape != Shape::Read);
+            }
             // After an I/O error in a write SQLite rolls the whole transaction back.
             if shape != Shape::Read && !connection.is_autocommit() {
                 connection.execute_batch("ROLLBACK")?;

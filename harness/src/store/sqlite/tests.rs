@@ -11,6 +11,7 @@ use crate::{
 
 mod connection;
 mod dead;
+mod faults;
 mod locks;
 mod points;
 mod reset;

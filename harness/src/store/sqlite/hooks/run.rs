@@ -115,14 +115,23 @@ impl Flags {
         begins == Begins::Another
     }
 
-    /// A run of this statement is over: what it was to suffer, nothing after it suffers.
-    pub(super) fn stops(&self, statement: &StmtRef<'_>) {
+    /// Whether the machine holds the lock that writers need, as long as the next statement runs.
+    pub(in crate::store::sqlite) fn hold_lock(&self, held: bool) {
+        self.held.store(held, Ordering::Relaxed);
+    }
+
+    /// A run of this statement is over: what it was to suffer, nothing after it suffers. Whether the machine is to let go of
+    /// the lock.
+    pub(super) fn stops(&self, statement: &StmtRef<'_>) -> bool {
         let mut log = self.log();
         if let Some(short) = log.stepping.as_mut().and_then(|of| of.ends(statement)) {
             log.short = short;
             log.unspent = self.fail.swap(false, Ordering::Relaxed);
             self.lose_reply.store(false, Ordering::Relaxed);
+            self.no_wait.store(self.dead.load(Ordering::Relaxed), Ordering::Relaxed);
+            return self.held.swap(false, Ordering::Relaxed);
         }
+        false
     }
 
     /// Whether a statement is in the middle of its run.
