@@ -91,10 +91,6 @@ impl Pool {
         Ok(Pooled { opened: Some(opened), pool: Arc::clone(self) })
     }
 
-    pub(super) fn place(&self) -> &Place {
-        &self.place
-    }
-
     /// A thread that waits for work.
     pub(super) fn thread(&self) -> Thread {
         lock(&self.idle_threads).pop().unwrap_or_else(|| {
@@ -159,6 +155,8 @@ impl Place {
             }
         };
         connection.set_prepared_statement_cache_capacity(64);
+        // Nobody waits for a lock in real time.
+        connection.busy_timeout(std::time::Duration::ZERO)?;
         if let Place::Memory(_) = self {
             // A database in memory has neither, and to set them would read its schema: refused while somebody writes.
             return Ok(connection);
@@ -172,10 +170,6 @@ impl Place {
 impl Pooled {
     pub(super) fn connection(&mut self) -> &mut Connection {
         &mut self.opened.as_mut().expect("it is given back only when dropped").connection
-    }
-
-    pub(super) fn pool(&self) -> &Arc<Pool> {
-        &self.pool
     }
 
     /// Makes it one on which nobody has inserted anything, for code that may ask.

@@ -15,6 +15,7 @@ mod faults;
 mod locks;
 mod points;
 mod reset;
+mod same;
 
 const SCHEMA: &str =
     "CREATE TABLE account(balance); INSERT INTO account VALUES (0); CREATE TABLE seen(id PRIMARY KEY);";

@@ -7,7 +7,7 @@
 use rusqlite::Connection;
 
 use super::{
-    LOCKED, STANDS, Shape, WAITS,
+    LOCKED, STANDS, Shape, WAITS, bare,
     probe::{Probe, Touched},
     transaction,
 };
@@ -57,16 +57,21 @@ impl Narrator {
             }
             // What the probe has not (a function, a temporary table or an attached database of the user's own) stays untold.
             Err(_) => {
-                self.lost = self.probe.as_ref().is_some_and(Probe::is_open);
-                self.forget();
+                self.lost |= self.opening.is_empty() && self.probe.as_ref().is_some_and(Probe::is_open);
+                self.probe = None;
             }
         }
-        let inside = self.lost || self.probe.as_ref().is_some_and(|probe| probe.was_open);
+        let inside = self.lost || !self.opening.is_empty() || self.probe.as_ref().is_some_and(|probe| probe.was_open);
         Narration { narrator: self, shape, inside, words }
     }
 
     fn try_out(&mut self, statement: &str, shape: Shape) -> rusqlite::Result<(String, Touched)> {
         let reads = matches!(shape, Shape::Read | Shape::Write | Shape::Other | Shape::Begin(true));
+        // What only begins a transaction sees nothing yet.
+        let begins = shape == Shape::Begin(false) || shape == Shape::Savepoint && sets_savepoint(statement);
+        if begins && self.probe.is_none() && self.opening.is_empty() && !self.lost {
+            return Ok(Default::default());
+        }
         if self.probe.is_none() || reads && !self.opening.is_empty() {
             self.probe = None;
             if self.reader.is_none() {
@@ -102,7 +107,16 @@ impl Narrator {
 
     /// The statement acted: the probe goes on from there.
     fn keep(&mut self, statement: &str, shape: Shape) {
-        let Some(probe) = &self.probe else { return };
+        let Some(probe) = &self.probe else {
+            match shape {
+                Shape::Begin(false) | Shape::Savepoint if self.opening.is_empty() && !self.lost => {
+                    self.opening.push(statement.to_owned());
+                }
+                Shape::Commit | Shape::Rollback => self.lost = false,
+                _ => self.lost |= !std::mem::take(&mut self.opening).is_empty(),
+            }
+            return;
+        };
         // Where it was not marked there is nothing to let go.
         let _ = probe.connection.execute_batch(&format!("RELEASE {MARK}"));
         if !probe.is_open() {
@@ -118,6 +132,11 @@ impl Narrator {
         self.probe = None;
         self.opening.clear();
     }
+}
+
+fn sets_savepoint(statement: &str) -> bool {
+    const SAVEPOINT: &str = "SAVEPOINT";
+    bare(statement).get(..SAVEPOINT.len()).is_some_and(|word| word.eq_ignore_ascii_case(SAVEPOINT))
 }
 
 impl Narration<'_> {

@@ -31,6 +31,23 @@ impl Probe {
     pub(super) fn of(reader: &Connection) -> rusqlite::Result<Self> {
         let mut connection = Connection::open_in_memory()?;
         copy(reader, &mut connection)?;
+        Self::on(connection)
+    }
+
+    /// One without rows, of what this connection sees.
+    pub(super) fn of_schema(connection: &Connection) -> rusqlite::Result<Self> {
+        let empty = Connection::open_in_memory()?;
+        let all = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT GLOB 'sqlite_*' ORDER BY rowid";
+        let mut all = connection.prepare_cached(all)?;
+        let mut made = all.query([])?;
+        while let Some(made) = made.next()? {
+            // What another one made already is there.
+            let _ = empty.execute_batch(&made.get::<_, String>(0)?);
+        }
+        Self::on(empty)
+    }
+
+    fn on(mut connection: Connection) -> rusqlite::Result<Self> {
         let touched = Arc::new(Mutex::new(Touched::default()));
         let seen = Arc::clone(&touched);
         connection.authorizer(Some(move |context: AuthContext<'_>| {

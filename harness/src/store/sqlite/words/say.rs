@@ -1,12 +1,9 @@
 //! An operation of an async handler in words: here the result is ours to see.
 
-use rusqlite::{Row, Statement};
+use rusqlite::{Connection, Row, Statement};
 
 use super::probe::Probe;
-use crate::{
-    machine::trace::Words,
-    store::sqlite::{database::print, pool::Place},
-};
+use crate::{machine::trace::Words, store::sqlite::database::print};
 
 /// What an operation tells of itself, if anybody wants to know.
 pub(crate) struct Told {
@@ -56,11 +53,11 @@ impl Told {
     }
 
     /// Which tables the statement reads and writes.
-    pub(crate) fn touches(&mut self, place: &Place, sql: &str) {
+    pub(crate) fn touches(&mut self, connection: &Connection, sql: &str) {
         if !self.wanted {
             return;
         }
-        let touched = place.open().and_then(|reader| Probe::of(&reader)).and_then(|probe| probe.touches(sql));
+        let touched = Probe::of_schema(connection).and_then(|probe| probe.touches(sql));
         // A statement that cannot be prepared touches nothing.
         if let Ok(touched) = touched {
             self.words.reads = touched.reads.into_iter().collect();
