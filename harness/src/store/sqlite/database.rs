@@ -118,8 +118,8 @@ impl Store for Database {
         // A thread that did not come back may hold a lock: what it has is left to it, and another file begun.
         self.open.take_if(|open| open.pool.is_abandoned());
         let trouble = self.trouble("reset");
-        let Open { control, image, written, .. } = self.opened()?;
-        image.restore(control, written).map_err(trouble)
+        let Open { control, image, written, pool, .. } = self.opened()?;
+        image.restore(control, written).and_then(|()| pool.fill()).map_err(trouble)
     }
 
     fn open(&mut self, process: &Process) -> Result<Sqlite, Error> {

@@ -81,6 +81,22 @@ impl Pool {
         })
     }
 
+    /// Keeps some connections in memory that know the schema: one that does not waits for a writer to read it, which would
+    /// be another history in the first replay than in those after it. Nobody writes now.
+    pub(super) fn fill(&self) -> rusqlite::Result<()> {
+        const SPARE: usize = 4;
+        if matches!(self.place, Place::File(_)) {
+            return Ok(());
+        }
+        let mut idle = lock(&self.idle);
+        while idle.len() < SPARE {
+            let opened = self.open()?;
+            opened.connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+            idle.push(opened);
+        }
+        Ok(())
+    }
+
     /// Checks a connection out.
     pub(super) fn check_out(self: &Arc<Self>) -> rusqlite::Result<Pooled> {
         let idle = lock(&self.idle).pop();

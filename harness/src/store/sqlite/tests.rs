@@ -16,6 +16,7 @@ mod locks;
 mod points;
 mod reset;
 mod same;
+mod several;
 
 const SCHEMA: &str =
     "CREATE TABLE account(balance); INSERT INTO account VALUES (0); CREATE TABLE seen(id PRIMARY KEY);";

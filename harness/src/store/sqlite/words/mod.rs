@@ -55,19 +55,24 @@ pub(super) enum Shape {
 
 impl Shape {
     pub(super) fn of(statement: &str) -> Self {
-        let words = bare(statement);
-        let mut words = words.split(|at: char| !at.is_ascii_alphabetic()).filter(|word| !word.is_empty());
-        let first = words.next().unwrap_or_default().to_ascii_uppercase();
-        match first.as_str() {
+        let mut rest = statement;
+        let mut word = || {
+            rest = bare(rest);
+            let (word, after) = rest.split_at(rest.find(|at: char| !at.is_ascii_alphabetic()).unwrap_or(rest.len()));
+            rest = after;
+            word
+        };
+        match word().to_ascii_uppercase().as_str() {
             "SELECT" | "VALUES" | "EXPLAIN" => Shape::Read,
             "BEGIN" => {
-                Shape::Begin(words.next().is_some_and(|word| {
-                    word.eq_ignore_ascii_case("IMMEDIATE") || word.eq_ignore_ascii_case("EXCLUSIVE")
-                }))
+                let how = word();
+                Shape::Begin(["IMMEDIATE", "EXCLUSIVE"].iter().any(|locks| how.eq_ignore_ascii_case(locks)))
             }
             "COMMIT" | "END" => Shape::Commit,
-            "ROLLBACK" if words.any(|word| word.eq_ignore_ascii_case("TO")) => Shape::Savepoint,
-            "ROLLBACK" => Shape::Rollback,
+            "ROLLBACK" => {
+                let to = Some(word()).filter(|word| !word.eq_ignore_ascii_case("TRANSACTION")).unwrap_or_else(word);
+                if to.eq_ignore_ascii_case("TO") { Shape::Savepoint } else { Shape::Rollback }
+            }
             "SAVEPOINT" | "RELEASE" => Shape::Savepoint,
             "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "WITH" | "CREATE" | "DROP" | "ALTER" => Shape::Write,
             _ => Shape::Other,
@@ -114,10 +119,10 @@ impl Shape {
     }
 }
 
-/// A statement without the comments and the space before it.
+/// A statement without what comes before its first word: comments, space, the end of an empty one.
 fn bare(mut statement: &str) -> &str {
     loop {
-        statement = statement.trim_start();
+        statement = statement.trim_start_matches(|at: char| at.is_whitespace() || at == ';');
         if let Some(comment) = statement.strip_prefix("--") {
             statement = comment.split_once('\n').map_or("", |(_, rest)| rest);
         } else if let Some(comment) = statement.strip_prefix("/*") {
