@@ -119,7 +119,7 @@ impl Store for Database {
         self.open.take_if(|open| open.pool.is_abandoned());
         let trouble = self.trouble("reset");
         let Open { control, image, written, pool, .. } = self.opened()?;
-        image.restore(control, written).and_then(|()| pool.fill()).map_err(trouble)
+        image.restore(control, written).and_then(|()| pool.begin_replay()).map_err(trouble)
     }
 
     fn open(&mut self, process: &Process) -> Result<Sqlite, Error> {

@@ -141,9 +141,6 @@ impl Operation for Begin<'_> {
                 turn.facts.suffered = Some(Injected::Fail);
                 return Err(hooks::broken(ErrorCode::DatabaseBusy));
             }
-            pooled.lend()?;
-            // What that did is no part of this step.
-            Flags::of_this_thread().arm(None, true);
             pooled.connection().prepare_cached(sql)?.execute([])?;
             told.what(sql);
             begun = Some(pooled);

@@ -81,15 +81,15 @@ impl Pool {
         })
     }
 
-    /// Keeps some connections in memory that know the schema: one that does not waits for a writer to read it, which would
-    /// be another history in the first replay than in those after it. Nobody writes now.
-    pub(super) fn fill(&self) -> rusqlite::Result<()> {
+    /// A replay begins: no connection is in use. What was inserted last on one of them is forgotten.
+    ///
+    /// In memory some are kept that know the schema: one that does not waits for a writer to read it, which would be another
+    /// history in the first replay than in those after it.
+    pub(super) fn begin_replay(&self) -> rusqlite::Result<()> {
         const SPARE: usize = 4;
-        if matches!(self.place, Place::File(_)) {
-            return Ok(());
-        }
         let mut idle = lock(&self.idle);
-        while idle.len() < SPARE {
+        idle.retain(|opened| opened.left.forget_inserts(&opened.connection).is_ok());
+        while matches!(self.place, Place::Memory(_)) && idle.len() < SPARE {
             let opened = self.open()?;
             opened.connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
             idle.push(opened);
@@ -188,18 +188,8 @@ impl Pooled {
         &mut self.opened.as_mut().expect("it is given back only when dropped").connection
     }
 
-    /// Makes it one on which nobody has inserted anything, for code that may ask.
-    pub(super) fn lend(&mut self) -> rusqlite::Result<()> {
-        let opened = self.opened.as_mut().expect("it is given back only when dropped");
-        if opened.left.forget_inserts(&opened.connection).is_err() {
-            *opened = self.pool.open()?;
-        }
-        Ok(())
-    }
-
     /// Makes it stop before each statement.
     pub(super) fn step(&mut self) -> rusqlite::Result<()> {
-        self.lend()?;
         let opened = self.opened.as_mut().expect("it is given back only when dropped");
         if !opened.stepped {
             hooks::step(&mut opened.connection)?;
