@@ -1,4 +1,7 @@
-//! [`Sqlite::call`](super::Sqlite::call) as a future: code on a stepped thread, one ticket for each of its statements.
+//! [`Sqlite::call`](super::Sqlite::call) as a future: how code on a stepped thread begins and ends. What it does with each
+//! turn is `running`.
+
+mod running;
 
 use std::{
     any::Any,
@@ -6,22 +9,22 @@ use std::{
     panic::{self, AssertUnwindSafe},
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
     thread,
     time::Duration,
 };
 
+use self::running::Running;
 use super::{
     hooks::Flags,
-    pool::{Pool, Pooled, Thread},
-    words::{Narrator, Shape},
+    pool::{Pool, Pooled},
+    words::Narrator,
 };
 use crate::{
     machine::{
-        Grant, Ticket, acted_further, allowance,
+        allowance,
         baton::{Code, Go, Stop},
         give_up, release_locks,
-        trace::{Facts, Injected, Words},
     },
     store::Process,
 };
@@ -37,15 +40,6 @@ pub(super) struct Call<T, E, F> {
     running: Option<Running>,
     narrator: Option<Narrator>,
     _answer: std::marker::PhantomData<fn() -> (T, E)>,
-}
-
-/// Code that has begun and not ended.
-struct Running {
-    thread: Thread,
-    /// The turn that it waits for, and the statement that it stands before.
-    next: Option<(Ticket, String)>,
-    /// It waits for a lock inside that statement.
-    locked: bool,
 }
 
 /// Dropped where code ends: its last statement is over.
@@ -74,7 +68,7 @@ where
 {
     type Output = Result<T, E>;
 
-    fn poll(mut self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<Result<T, E>> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<T, E>> {
         let this = &mut *self;
         let stop = match &mut this.running {
             None => match this.begin() {
@@ -85,12 +79,12 @@ where
                     return Poll::Pending;
                 }
             },
-            Some(running) => match go_on(running, &this.pool, this.narrator.as_mut()) {
+            Some(running) => match running.go_on(&this.pool, this.narrator.as_mut(), context.waker()) {
                 Some(stop) => stop,
                 None => return Poll::Pending,
             },
         };
-        this.stopped(stop)
+        this.stopped(stop, context.waker())
     }
 }
 
@@ -100,7 +94,7 @@ where
     E: Send + 'static,
     F: FnOnce(&mut rusqlite::Connection) -> Result<T, E> + Send + 'static,
 {
-    /// Puts the code on a thread, up to its first statement. Nothing, for the handle of a dead process.
+    /// Puts the code on a thread, up to its first stop. Nothing, for the handle of a dead process.
     fn begin(&mut self) -> rusqlite::Result<Option<Stop>> {
         if !crate::machine::lives(&self.process) {
             return Ok(None);
@@ -121,29 +115,21 @@ where
             Box::new(left) as Box<dyn Any + Send>
         });
         let stop = thread.stepped.begin(work, allowance());
-        let running = self.running.insert(Running { thread, next: None, locked: false });
+        let running = self.running.insert(Running::new(thread));
+        running.has_stopped(&stop);
         running.tell_further();
-        if matches!(stop, Stop::Locked) {
-            running.wait_for_lock(None);
-            return Ok(None);
-        }
         Ok(Some(stop))
     }
 
-    fn stopped(&mut self, stop: Stop) -> Poll<Result<T, E>> {
+    fn stopped(&mut self, stop: Stop, waker: &Waker) -> Poll<Result<T, E>> {
         let running = self.running.as_mut().expect("only code that runs stops");
         match stop {
             Stop::At(statement) => {
-                running.next = Ticket::register().map(|ticket| (ticket, statement));
+                running.stand_before(statement, waker);
                 Poll::Pending
             }
-            // Before its first statement: in memory even reading the schema waits for a writer. Later `go_on` meets it.
             Stop::Locked => {
-                running.locked = true;
-                running.next = Ticket::register().map(|ticket| (ticket, String::new()));
-                if let Some((ticket, _)) = &running.next {
-                    ticket.blocked(BUSY_TIMEOUT, None);
-                }
+                running.wait_for_lock(None, waker);
                 Poll::Pending
             }
             Stop::Ended(Ok(left)) => {
@@ -169,73 +155,13 @@ where
     fn abandon(&mut self) {
         self.pool.abandon();
         if let Some(running) = self.running.take() {
-            std::mem::forget(running.thread);
+            std::mem::forget(running.into_thread());
         }
     }
 
     fn end(&mut self) {
         if let Some(running) = self.running.take() {
-            self.pool.put_back(running.thread);
-        }
-    }
-}
-
-/// If it is its turn: lets the code go on to its next stop, and tells what its statements were.
-fn go_on(running: &mut Running, pool: &Arc<Pool>, narrator: Option<&mut Narrator>) -> Option<Stop> {
-    let (ticket, statement) = running.next.as_ref()?;
-    let grant = ticket.granted()?;
-    let narrator = narrator.filter(|_| ticket.wants_words());
-    let mut narration = narrator.map(|narrator| narrator.before(statement));
-    if running.locked {
-        running.thread.flags.arm(grant.fault, false);
-    }
-    // A statement that takes the lock now fails as it does in life: somebody else has it.
-    let fails = grant.fault == Some(Injected::Fail);
-    let locker = fails.then(|| pool.hold_lock(Shape::of(statement))).flatten();
-    let stop = running.thread.stepped.go(match grant {
-        Grant { give_up: true, .. } => Go::GiveUp,
-        Grant { fault: None, .. } => Go::Through(allowance()),
-        Grant { fault, .. } => Go::On(fault),
-    });
-    running.locked = matches!(stop, Stop::Locked);
-    if let (Some(narration), Some(_)) = (&mut narration, &locker) {
-        narration.busy = true;
-    }
-    let locked_out = locker.is_some();
-    drop(locker);
-    if let Some(facts) = running.thread.flags.take_first() {
-        let suffered = if locked_out { grant.fault } else { facts.suffered };
-        let facts = Facts { gave_up: grant.give_up, suffered, ..facts };
-        let words = narration.take().map(|narration| Box::new(narration.after(&facts)));
-        let (ticket, _) = running.next.take()?;
-        ticket.acted(facts, words);
-    }
-    running.tell_further();
-    if !running.locked {
-        return Some(stop);
-    }
-    running.wait_for_lock(narration.map(|narration| Box::new(narration.waits())));
-    None
-}
-
-impl Running {
-    /// Tells of the statements that ended beside the one whose turn it was.
-    fn tell_further(&self) {
-        let (done, released) = self.thread.flags.take_done();
-        done.into_iter().for_each(acted_further);
-        if released {
-            release_locks();
-        }
-    }
-
-    /// The statement that runs waits for a lock: with its own ticket, or with a new one if it came by without a turn.
-    fn wait_for_lock(&mut self, words: Option<Box<Words>>) {
-        self.locked = true;
-        if self.next.is_none() {
-            self.next = Ticket::register().map(|ticket| (ticket, String::new()));
-        }
-        if let Some((ticket, _)) = &self.next {
-            ticket.blocked(BUSY_TIMEOUT, words);
+            self.pool.put_back(running.into_thread());
         }
     }
 }
@@ -243,8 +169,8 @@ impl Running {
 impl<T, E, F> Drop for Call<T, E, F> {
     /// The delivery is gone, with its process or without it: nothing of the code has an effect from here on.
     fn drop(&mut self) {
-        let Some(Running { thread, next, .. }) = self.running.take() else { return };
-        drop(next);
+        let Some(running) = self.running.take() else { return };
+        let thread = running.into_thread();
         thread.flags.arm(None, true);
         match thread.stepped.go(Go::Die) {
             // What it left goes back to the pool, which rolls it back.

@@ -10,6 +10,7 @@ use rusqlite::{Connection, types::ValueRef};
 use super::{
     Sqlite,
     files::Files,
+    left::Settings,
     pool::{Place, Pool},
     reset::{Image, Written},
 };
@@ -95,6 +96,7 @@ impl Database {
 impl Open {
     fn new(schema: &str, place: Place, files: Option<Files>) -> rusqlite::Result<Self> {
         let control = place.open()?;
+        let fresh = Settings::of(&control)?;
         // The page size is SQLite's own: a smaller one would be faster to reset and would spill at other times.
         control.execute_batch("PRAGMA journal_mode = WAL")?;
         control.execute_batch(schema)?;
@@ -104,7 +106,7 @@ impl Open {
         super::reset::copy(&control, &mut template)?;
         let image = Image::learn(&control, template)?;
         let written = Written::default();
-        let pool = Pool::new(place.clone(), written.clone());
+        let pool = Pool::new(place.clone(), written.clone(), fresh);
         Ok(Self { control, image, written, pool, place, _files: files })
     }
 }
@@ -116,8 +118,8 @@ impl Store for Database {
         // A thread that did not come back may hold a lock: what it has is left to it, and another file begun.
         self.open.take_if(|open| open.pool.is_abandoned());
         let trouble = self.trouble("reset");
-        let Open { control, image, written, .. } = self.opened()?;
-        image.restore(control, written).map_err(trouble)
+        let Open { control, image, written, pool, .. } = self.opened()?;
+        image.restore(control, written).and_then(|()| pool.begin_replay()).map_err(trouble)
     }
 
     fn open(&mut self, process: &Process) -> Result<Sqlite, Error> {

@@ -17,6 +17,12 @@ use crate::{machine::operate, store::Process};
 /// A process's side of a database: statements, each one step. Errors are rusqlite's own.
 ///
 /// Each delivery has connections of its own, as from a pool; one that comes back with an open transaction is rolled back.
+/// Unlike a pool's, each is as a fresh one: what an earlier delivery set with a `PRAGMA`, attached or made as `TEMP` is not
+/// on it. What was inserted last (`last_insert_rowid`, `changes`) stays, as on a pool's, until the next replay. Two things
+/// stay for good, and code that depends on them comes out as not deterministic: what it gives a connection past SQL
+/// (functions, collations, limits), and what `total_changes` counts. Of the pragmas, `foreign_keys`, `recursive_triggers`,
+/// `synchronous`, `cache_size`, `busy_timeout` and `journal_mode = WAL` are cheap to set in each delivery; after any other
+/// the connection is closed.
 #[derive(Clone)]
 pub struct Sqlite {
     pool: Arc<Pool>,

@@ -3,19 +3,22 @@
 //! The hooks hold nothing of a connection or a replay: they turn to the thread that runs the statement, so a connection
 //! that a user's own pool opened is stepped like one of ours. On a thread that the harness does not know they do nothing.
 
+mod run;
+
 use std::{
     cell::RefCell,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
 };
 
 use rusqlite::{
-    Connection, ErrorCode, StatementStatus, ffi,
+    Connection, ErrorCode, ffi,
     trace::{StmtRef, TraceEvent, TraceEventCodes},
 };
 
+use self::run::Stepping;
 use super::words::Shape;
 use crate::machine::{
     baton::{self, Go},
@@ -34,8 +37,12 @@ const INSTRUCTIONS: i32 = 1;
 pub(super) struct Flags {
     /// It is to fail without effect.
     fail: AtomicBool,
+    /// But not at its next so many instructions: there it may find the lock taken, and fail as in life.
+    grace: AtomicU8,
     /// It is to take effect and return an error.
     lose_reply: AtomicBool,
+    /// The machine holds the lock while it runs.
+    held: AtomicBool,
     /// No wait for a lock, but the error at once.
     no_wait: AtomicBool,
     /// The process is dead: nothing is committed any more.
@@ -48,6 +55,10 @@ pub(super) struct Flags {
     suffered: AtomicBool,
     /// A lock was found taken.
     busy: AtomicBool,
+    /// It was refused a lock.
+    refused: AtomicBool,
+    /// A transaction was rolled back since the statement began.
+    rolled_back: AtomicBool,
     /// The statement that runs, and what those before it were since anybody asked.
     log: Mutex<Log>,
 }
@@ -58,8 +69,12 @@ struct Log {
     done: Vec<Facts>,
     /// A transaction ended.
     released: bool,
-    /// The text of the statement that runs and how often it ran before; `None` once it is finished.
-    stepping: Option<(String, i32)>,
+    /// What SQLite told of last.
+    stepping: Option<Stepping>,
+    /// It stopped at the lock.
+    short: bool,
+    /// It was to fail, and ended before it could.
+    unspent: bool,
 }
 
 thread_local! {
@@ -83,7 +98,9 @@ impl Flags {
         self.lose_reply.store(fault == Some(Injected::LoseReply), Ordering::Relaxed);
         // A statement that is to fail does not wait for a lock first: that would be two things.
         self.no_wait.store(no_wait || fault == Some(Injected::Fail), Ordering::Relaxed);
-        for happened in [&self.committed, &self.in_time, &self.suffered, &self.busy] {
+        self.grace.store(0, Ordering::Relaxed);
+        let happened = [&self.committed, &self.in_time, &self.suffered, &self.busy, &self.refused, &self.rolled_back];
+        for happened in happened {
             happened.store(false, Ordering::Relaxed);
         }
     }
@@ -104,13 +121,23 @@ impl Flags {
     /// A statement begins that is to suffer this fault.
     fn begins(&self, shape: Shape, fault: Option<Injected>) {
         self.arm(fault.filter(|fault| shape.suffers(*fault)), false);
-        self.log().running = Some((shape, fault));
+        if fault == Some(Injected::Fail) {
+            self.grace.store(shape.to_the_lock(), Ordering::Relaxed);
+        }
+        let mut log = self.log();
+        log.running = Some((shape, fault));
+        (log.short, log.unspent) = (false, false);
     }
 
     /// The statement that ran, if one did, is over: what it was is written down.
     pub(super) fn ends(&self) {
         let mut log = self.log();
         if let Some((shape, fault)) = log.running.take() {
+            let refused = log.unspent || log.short && shape == Shape::Write && !self.suffered();
+            self.refused.store(refused, Ordering::Relaxed);
+            if log.unspent {
+                self.suffered.store(true, Ordering::Relaxed);
+            }
             log.done.push(shape.facts(self, fault));
             log.released |= shape.ends_transaction(self);
         }
@@ -131,25 +158,6 @@ impl Flags {
     fn log(&self) -> MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    pub(super) fn committed(&self) -> bool {
-        self.committed.load(Ordering::Relaxed)
-    }
-
-    /// Whether what the statement returned after its commit could be lost.
-    pub(super) fn committed_in_time(&self) -> bool {
-        self.in_time.load(Ordering::Relaxed)
-    }
-
-    /// Whether the fault was suffered: an error where there is none without it, or no lock where nobody waited for it.
-    pub(super) fn suffered(&self) -> bool {
-        self.suffered.load(Ordering::Relaxed) || self.fail.load(Ordering::Relaxed) && self.busy()
-    }
-
-    /// Whether a lock was found taken by a statement that could have waited for it.
-    pub(super) fn busy(&self) -> bool {
-        self.busy.load(Ordering::Relaxed)
-    }
 }
 
 fn with_flags<T>(with: impl FnOnce(&Flags) -> T) -> Option<T> {
@@ -159,6 +167,10 @@ fn with_flags<T>(with: impl FnOnce(&Flags) -> T) -> Option<T> {
 /// The hooks that every connection of ours has: locks and commits.
 pub(super) fn watch(connection: &mut Connection) -> rusqlite::Result<()> {
     wait(connection)?;
+    // Like the others it holds nothing: SQLite rolls back while it closes, when rusqlite has let go of the hooks.
+    connection.rollback_hook(Some(|| {
+        with_flags(|flags| flags.rolled_back.store(true, Ordering::Relaxed));
+    }))?;
     connection.commit_hook(Some(forbids_commit))
 }
 
@@ -170,7 +182,7 @@ pub(super) fn wait(connection: &mut Connection) -> rusqlite::Result<()> {
 /// Makes a connection that your own pool opened stepwise, as [`Sqlite::call`](super::Sqlite::call) makes its own: a point
 /// before each of its statements, wherever it is used on a stepped thread. Elsewhere it works as before.
 ///
-/// It takes the connection's trace, busy, commit and progress hooks. In r2d2, call it from the connection
+/// It takes the connection's trace, busy, commit, rollback and progress hooks. In r2d2, call it from the connection
 /// manager (`with_init`).
 ///
 /// # Errors
@@ -193,11 +205,9 @@ fn traced(event: TraceEvent<'_>) {
     }
     match event {
         TraceEvent::Stmt(statement, text) => before_statement(&statement, text),
-        TraceEvent::Profile(..) => {
-            with_flags(|flags| {
-                flags.log().stepping = None;
-                flags.lose_reply.store(false, Ordering::Relaxed);
-            });
+        TraceEvent::Profile(statement, _) if with_flags(|flags| flags.stops(&statement)) == Some(true) => {
+            // What the code does next is not to find the lock taken: it was for this statement.
+            baton::locked();
         }
         _ => {}
     }
@@ -209,16 +219,7 @@ fn before_statement(statement: &StmtRef<'_>, text: &str) {
     if text != statement.sql() {
         return;
     }
-    let runs = statement.get_status(StatementStatus::Run);
-    let is_part = with_flags(|flags| {
-        let mut log = flags.log();
-        let is_part = log.stepping.as_ref().is_some_and(|(of, before)| of == text && runs > *before);
-        if !is_part {
-            log.stepping = Some((text.to_owned(), runs));
-        }
-        is_part
-    });
-    if is_part == Some(true) {
+    if with_flags(|flags| flags.is_new(statement, text)) == Some(false) {
         return;
     }
     with_flags(Flags::ends);
@@ -234,7 +235,7 @@ fn before_statement(statement: &StmtRef<'_>, text: &str) {
 /// Whether the statement that runs is to stop here with an error. Asked before it has an effect, and again after a commit.
 fn fails_now() -> bool {
     with_flags(|flags| {
-        let fails = flags.fail.load(Ordering::Relaxed) && flags.fail.swap(false, Ordering::Relaxed)
+        let fails = flags.fail.load(Ordering::Relaxed) && flags.fails()
             || flags.committed() && flags.lose_reply.swap(false, Ordering::Relaxed);
         if fails {
             flags.suffered.store(true, Ordering::Relaxed);
@@ -273,7 +274,7 @@ fn forbids_commit() -> bool {
     with_flags(|flags| {
         let dead = flags.dead.load(Ordering::Relaxed);
         flags.committed.store(!dead, Ordering::Relaxed);
-        let in_time = flags.log().stepping.is_some() || !baton::is_stepped();
+        let in_time = flags.is_stepping() || !baton::is_stepped();
         flags.in_time.store(!dead && in_time, Ordering::Relaxed);
         dead
     })

@@ -9,6 +9,7 @@ mod database;
 mod files;
 mod handle;
 mod hooks;
+mod left;
 mod operations;
 mod pool;
 mod reset;

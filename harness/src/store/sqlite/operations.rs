@@ -25,14 +25,10 @@ pub(super) enum Where<'a> {
 }
 
 impl Where<'_> {
-    fn with<T>(self, with: impl FnOnce(&mut Connection, &Arc<Pool>) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    fn with<T>(self, with: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
         match self {
-            Where::Pool(pool) => with(pool.check_out()?.connection(), pool),
-            Where::Open(pooled) => {
-                let mut pooled = pooled.borrow_mut();
-                let pool = Arc::clone(pooled.pool());
-                with(pooled.connection(), &pool)
-            }
+            Where::Pool(pool) => with(pool.check_out()?.connection()),
+            Where::Open(pooled) => with(pooled.borrow_mut().connection()),
         }
     }
 }
@@ -96,7 +92,7 @@ impl<P: Params + Clone> Operation for Execute<'_, P> {
     }
 
     fn outside(&mut self) -> Self::Output {
-        self.place.with(|connection, _| connection.prepare_cached(self.sql)?.execute(self.params.clone()))
+        self.place.with(|connection| connection.prepare_cached(self.sql)?.execute(self.params.clone()))
     }
 }
 
@@ -124,7 +120,7 @@ where
 
     fn outside(&mut self) -> Self::Output {
         let read = self.read.take().expect("an operation outside a replay happens once");
-        self.place.with(|connection, _| connection.prepare_cached(self.sql)?.query_row(self.params.clone(), read))
+        self.place.with(|connection| connection.prepare_cached(self.sql)?.query_row(self.params.clone(), read))
     }
 }
 
@@ -183,7 +179,6 @@ impl Operation for Finish<'_> {
             Ok(())
         });
         turn.facts.can_fail = turn.facts.can_fail && self.commit;
-        release_locks();
         act
     }
 
@@ -202,13 +197,16 @@ fn statement<T>(
 ) -> Act<rusqlite::Result<T>> {
     let shape = Shape::of(sql);
     act_on(sql, turn, |turn, told| {
-        place.with(|connection, pool| {
-            told.touches(pool.place(), sql);
+        place.with(|connection| {
+            told.touches(connection, sql);
             let fails = turn.fault() == Some(Injected::Fail) && !matches!(shape, Shape::Rollback | Shape::Savepoint);
             if !fails {
                 return run(connection, told);
             }
             turn.facts.suffered = Some(Injected::Fail);
+            if !connection.is_autocommit() {
+                told.fails(shape != Shape::Read);
+            }
             // After an I/O error in a write SQLite rolls the whole transaction back.
             if shape != Shape::Read && !connection.is_autocommit() {
                 connection.execute_batch("ROLLBACK")?;

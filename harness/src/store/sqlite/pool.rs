@@ -1,7 +1,7 @@
 //! The connections of one database and the threads that step them, both kept between replays.
 //!
 //! An operation checks a connection out and gives it back. One that comes back with an open transaction is rolled back, as
-//! pools do. Which process used it does not matter afterwards: nothing of it stays on the connection.
+//! pools do. Which process used it does not matter afterwards: what stays on the connection, `left` takes away.
 
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError,
@@ -12,6 +12,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::{
     hooks::{self, Flags},
+    left::{Left, Settings},
     reset::Written,
     words::Shape,
 };
@@ -21,6 +22,8 @@ use crate::machine::{baton::Stepped, release_locks};
 pub(super) struct Pool {
     place: Place,
     written: Written,
+    /// What a fresh connection is set to.
+    fresh: Settings,
     idle: Mutex<Vec<Opened>>,
     idle_threads: Mutex<Vec<Thread>>,
     /// A thread did not come back: it may hold a lock for ever.
@@ -57,6 +60,7 @@ struct Opened {
     connection: Connection,
     /// It stops before each statement.
     stepped: bool,
+    left: Left,
 }
 
 /// A stepped thread and the flags of the statements that it runs.
@@ -66,14 +70,31 @@ pub(super) struct Thread {
 }
 
 impl Pool {
-    pub(super) fn new(place: Place, written: Written) -> Arc<Self> {
+    pub(super) fn new(place: Place, written: Written, fresh: Settings) -> Arc<Self> {
         Arc::new(Self {
             place,
             written,
+            fresh,
             idle: Mutex::default(),
             idle_threads: Mutex::default(),
             abandoned: AtomicBool::new(false),
         })
+    }
+
+    /// A replay begins: no connection is in use. What was inserted last on one of them is forgotten.
+    ///
+    /// In memory some are kept that know the schema: one that does not waits for a writer to read it, which would be another
+    /// history in the first replay than in those after it.
+    pub(super) fn begin_replay(&self) -> rusqlite::Result<()> {
+        const SPARE: usize = 4;
+        let mut idle = lock(&self.idle);
+        idle.retain(|opened| opened.left.forget_inserts(&opened.connection).is_ok());
+        while matches!(self.place, Place::Memory(_)) && idle.len() < SPARE {
+            let opened = self.open()?;
+            opened.connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+            idle.push(opened);
+        }
+        Ok(())
     }
 
     /// Checks a connection out.
@@ -81,13 +102,9 @@ impl Pool {
         let idle = lock(&self.idle).pop();
         let opened = match idle {
             Some(opened) => opened,
-            None => Opened { connection: self.open()?, stepped: false },
+            None => self.open()?,
         };
         Ok(Pooled { opened: Some(opened), pool: Arc::clone(self) })
-    }
-
-    pub(super) fn place(&self) -> &Place {
-        &self.place
     }
 
     /// A thread that waits for work.
@@ -126,11 +143,12 @@ impl Pool {
         self.abandoned.load(Ordering::Relaxed)
     }
 
-    fn open(&self) -> rusqlite::Result<Connection> {
+    fn open(&self) -> rusqlite::Result<Opened> {
         let mut connection = self.place.open()?;
         hooks::watch(&mut connection)?;
-        self.written.watch(&mut connection)?;
-        Ok(connection)
+        let left = Left::default();
+        self.written.watch(&mut connection, &left)?;
+        Ok(Opened { connection, stepped: false, left })
     }
 }
 
@@ -153,6 +171,8 @@ impl Place {
             }
         };
         connection.set_prepared_statement_cache_capacity(64);
+        // Nobody waits for a lock in real time.
+        connection.busy_timeout(std::time::Duration::ZERO)?;
         if let Place::Memory(_) = self {
             // A database in memory has neither, and to set them would read its schema: refused while somebody writes.
             return Ok(connection);
@@ -168,10 +188,6 @@ impl Pooled {
         &mut self.opened.as_mut().expect("it is given back only when dropped").connection
     }
 
-    pub(super) fn pool(&self) -> &Arc<Pool> {
-        &self.pool
-    }
-
     /// Makes it stop before each statement.
     pub(super) fn step(&mut self) -> rusqlite::Result<()> {
         let opened = self.opened.as_mut().expect("it is given back only when dropped");
@@ -179,14 +195,13 @@ impl Pooled {
             hooks::step(&mut opened.connection)?;
             opened.stepped = true;
         }
-        // Code that set a busy timeout of its own took this hook away.
-        hooks::wait(&mut opened.connection)
+        Ok(())
     }
 }
 
 impl Drop for Pooled {
     fn drop(&mut self) {
-        let Some(opened) = self.opened.take() else { return };
+        let Some(mut opened) = self.opened.take() else { return };
         if !opened.connection.is_autocommit() {
             // Where this fails the connection is broken, and closing it rolls back.
             if opened.connection.execute_batch("ROLLBACK").is_err() {
@@ -194,7 +209,12 @@ impl Drop for Pooled {
             }
             release_locks();
         }
-        lock(&self.pool.idle).push(opened);
+        // Code that set a busy timeout of its own took this hook away.
+        let waits = !opened.stepped || hooks::wait(&mut opened.connection).is_ok();
+        // What cannot be put back goes with the connection.
+        if waits && opened.left.put_back(&mut opened.connection, &self.pool.fresh) {
+            lock(&self.pool.idle).push(opened);
+        }
     }
 }
 

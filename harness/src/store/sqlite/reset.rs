@@ -18,6 +18,8 @@ use rusqlite::{
 };
 use rustc_hash::FxHasher;
 
+use super::left::{Left, Pragma, is_temporary};
+
 /// What each table held before the first message.
 pub(super) struct Image {
     template: Connection,
@@ -154,11 +156,12 @@ impl Table {
 }
 
 impl Written {
-    /// Notes what this connection prepares.
-    pub(super) fn watch(&self, connection: &mut Connection) -> rusqlite::Result<()> {
-        let written = self.clone();
+    /// Notes what this connection prepares, and with it what that leaves on the connection.
+    pub(super) fn watch(&self, connection: &mut Connection, left: &Left) -> rusqlite::Result<()> {
+        let (written, left) = (self.clone(), left.clone());
         connection.authorizer(Some(move |context: AuthContext<'_>| {
             written.note(&context.action);
+            left.note(&context.action);
             Authorization::Allow
         }))
     }
@@ -170,6 +173,8 @@ impl Written {
 
     fn note(&self, action: &AuthAction<'_>) {
         match action {
+            AuthAction::Attach { .. } | AuthAction::Detach { .. } => {}
+            _ if is_temporary(action) => {}
             AuthAction::Insert { table_name }
             | AuthAction::Delete { table_name }
             | AuthAction::Update { table_name, .. } => {
@@ -187,6 +192,11 @@ impl Written {
             | AuthAction::Transaction { .. }
             | AuthAction::Savepoint { .. }
             | AuthAction::Pragma { pragma_value: None, .. } => {}
+            AuthAction::Pragma { pragma_name, pragma_value: Some(value) } => {
+                if matches!(Pragma::of(pragma_name, value), Pragma::File) {
+                    self.lock().anything = true;
+                }
+            }
             _ => self.lock().anything = true,
         }
     }

@@ -9,9 +9,14 @@ use crate::{
     world::{Boot, World},
 };
 
+mod connection;
 mod dead;
+mod faults;
 mod locks;
+mod points;
 mod reset;
+mod same;
+mod several;
 
 const SCHEMA: &str =
     "CREATE TABLE account(balance); INSERT INTO account VALUES (0); CREATE TABLE seen(id PRIMARY KEY);";

@@ -101,3 +101,20 @@ fn a_panic_with_an_open_transaction_frees_the_lock_and_is_no_step() {
         assert!(!replay.events.iter().any(gave_up));
     }
 }
+
+#[test]
+fn dead_code_that_has_no_statement_left_just_ends() {
+    fn ends(db: &mut rusqlite::Connection, id: &str, amount: i64) -> rusqlite::Result<()> {
+        if db.execute("UPDATE account SET balance = balance + ?1", [amount]).is_err() {
+            // Nothing of this reaches the database.
+            return Ok(());
+        }
+        db.execute("INSERT OR IGNORE INTO seen VALUES (?1)", [id]).map(drop).or(Ok(()))
+    }
+    let mut subject = subject(bank(), ends);
+    for (n, expected) in [(1, "400"), (2, "500")] {
+        let replay = replay(&mut subject, 2, crash(n));
+        assert_eq!((&replay.end, balance(&replay)), (&End::Drained, expected));
+        assert!(replay.unused.is_empty());
+    }
+}

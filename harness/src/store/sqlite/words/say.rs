@@ -1,20 +1,22 @@
 //! An operation of an async handler in words: here the result is ours to see.
 
-use rusqlite::{Row, Statement};
+use rusqlite::{Connection, Row, Statement};
 
-use super::{Probe, print};
-use crate::{machine::trace::Words, store::sqlite::pool::Place};
+use super::probe::Probe;
+use crate::{machine::trace::Words, store::sqlite::database::print};
 
 /// What an operation tells of itself, if anybody wants to know.
 pub(crate) struct Told {
     wanted: bool,
     words: Words,
+    /// It was made to fail in a transaction, which is rolled back or is not.
+    rolled_back: Option<bool>,
 }
 
 impl Told {
     pub(crate) fn new(wanted: bool, sql: &str) -> Self {
         let what = if wanted { sql.to_owned() } else { String::new() };
-        Self { wanted, words: Words { what, ..Words::default() } }
+        Self { wanted, words: Words { what, ..Words::default() }, rolled_back: None }
     }
 
     /// The statement with its parameters.
@@ -45,12 +47,17 @@ impl Told {
         }
     }
 
+    /// It is made to fail in a transaction.
+    pub(crate) fn fails(&mut self, rolled_back: bool) {
+        self.rolled_back = Some(rolled_back);
+    }
+
     /// Which tables the statement reads and writes.
-    pub(crate) fn touches(&mut self, place: &Place, sql: &str) {
+    pub(crate) fn touches(&mut self, connection: &Connection, sql: &str) {
         if !self.wanted {
             return;
         }
-        let touched = place.open().and_then(|reader| Probe::of(&reader)).and_then(|probe| probe.touches(sql));
+        let touched = Probe::of_schema(connection).and_then(|probe| probe.touches(sql));
         // A statement that cannot be prepared touches nothing.
         if let Ok(touched) = touched {
             self.words.reads = touched.reads.into_iter().collect();
@@ -70,7 +77,11 @@ impl Told {
             if !lost {
                 words.writes.clear();
             }
-            words.result = if lost { format!("{error}, {}", super::STANDS) } else { error };
+            words.result = match self.rolled_back {
+                _ if lost => format!("{error}, {}", super::STANDS),
+                Some(rolled_back) => format!("{error}, {}", super::transaction(rolled_back)),
+                None => error,
+            };
         }
         words
     }
