@@ -156,6 +156,9 @@ impl Oracle {
         }
         for free in sets {
             for present in case.may.subsets() {
+                if case.is_over() {
+                    return Ok(None);
+                }
                 let take = case.must.and(present);
                 let wanted = Wanted { take, order: right.free(free), like: Vec::new(), done: case.must };
                 let mut who = None;
@@ -226,6 +229,9 @@ impl Oracle {
                     let mut so_far = Places::one(message);
                     for _ in 1..times {
                         let place = messages + like.len();
+                        if place >= Places::MOST {
+                            return Ok(false);
+                        }
                         order.one_more_after(so_far);
                         so_far.insert(place);
                         like.push(message);
@@ -234,11 +240,11 @@ impl Oracle {
                 }
             }
         }
-        if messages + like.len() > Places::MOST {
-            return Ok(false);
-        }
         let done = case.must.without(lost);
         for present in case.may.without(in_any_case).subsets() {
+            if case.is_over() {
+                return Ok(false);
+            }
             let take = done.and(present).and(in_any_case);
             let wanted = Wanted { take, order: order.clone(), like: like.clone(), done };
             let same = |case: &mut Case<'_>, run: &super::reference::Run, _: &[usize]| {

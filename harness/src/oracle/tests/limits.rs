@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use super::script::Script;
+use super::{
+    Bench,
+    handlers::{add, plain_add},
+    history, lose_ack,
+    script::Script,
+};
 use crate::{
     Contract,
-    machine::trace::{Event, Fate, Supplied},
+    machine::trace::{Answer, Event, Fate, Supplied},
     oracle::{
-        Judgement,
+        Anomaly, Judgement,
         order::{Order, Places},
     },
 };
@@ -135,4 +140,25 @@ fn what_is_ordered_by_way_of_others_is_not_unordered() {
     let pairs = Order::of_real_time(&fates(&[(0, 2), (1, 3), (4, 6), (5, 7)]));
     assert!(pairs.unordered_beyond(1, places(&[0, 1, 2, 3])));
     assert!(!pairs.unordered_beyond(2, places(&[0, 1, 2, 3])));
+}
+
+#[test]
+fn where_there_is_no_place_for_one_more_message_nothing_is_named_after_it() {
+    let violated = |messages: usize| {
+        let mut history = history(&vec![1; messages], [lose_ack(0, 1)]);
+        history.processes = 1;
+        plain_add().named(&history)
+    };
+    assert_eq!(violated(Places::MOST - 1), (Anomaly::Twice, Some(0)));
+    assert_eq!(violated(Places::MOST), (Anomaly::Unexplained, None));
+}
+
+#[test]
+fn naming_ends_however_many_messages_may_be_present_or_not() {
+    // It applies on every attempt and is never done: each of them may be there once or not at all.
+    let mut never_done = Bench::new(async |shop, m| {
+        let _ = add(&shop, *m.payload()).await;
+        Answer::Retry("never".to_owned())
+    });
+    assert_eq!(never_done.named(&history(&[1; 40], [])).0, Anomaly::Partial);
 }
