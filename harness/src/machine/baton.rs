@@ -10,18 +10,23 @@ use std::{
     panic::{self, AssertUnwindSafe},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU32, Ordering},
     },
     thread::{self, Thread},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{quiet, trace::Injected};
 
 /// So often a waiting thread only yields before it sleeps: waking a processor that went to sleep costs more than a
-/// statement. Not more often: where others want the processor too, each may give them a whole slice of time, and a check
-/// beside a busy compiler then takes twenty times as long.
-const YIELDS: u32 = 20;
+/// statement.
+const YIELDS: u32 = 200;
+
+/// A yield that takes longer, in real time, says that others want the processor, each for a slice of its own. Then who waits
+/// is back sooner by sleeping, and does so at once the next so many times. Nothing depends on it but how long a check takes:
+/// beside four busy processes a minute instead of two seconds.
+const CROWDED: Duration = Duration::from_millis(1);
+const TIMES_CROWDED: u32 = 100;
 
 /// How long, in real time, code may run without a statement before it is given up: so many naps of this length. No figure
 /// depends on it.
@@ -82,6 +87,8 @@ struct Baton {
     stopped: Mutex<Option<Stop>>,
     /// The thread that waits for the stepped one.
     machine: Mutex<Option<Thread>>,
+    /// So many times still nobody yields.
+    crowded: AtomicU32,
 }
 
 /// The stepped thread's own end.
@@ -106,6 +113,7 @@ impl Stepped {
             told: Mutex::default(),
             stopped: Mutex::default(),
             machine: Mutex::default(),
+            crowded: AtomicU32::new(0),
         });
         let there = Arc::clone(&baton);
         let handle = thread::spawn(move || {
@@ -129,7 +137,7 @@ impl Stepped {
 
     fn tell(&self, told: Told) -> Stop {
         self.hand_over(told);
-        let came_back = wait(NAPS, || !self.baton.is_there.load(Ordering::Acquire));
+        let came_back = self.baton.wait(NAPS, || !self.baton.is_there.load(Ordering::Acquire));
         came_back.then(|| lock(&self.baton.stopped).take()).flatten().unwrap_or(Stop::Abandoned)
     }
 
@@ -150,6 +158,43 @@ impl Drop for Stepped {
 }
 
 impl Baton {
+    /// Waits until something is so, for so many naps at the most. Whether it is.
+    fn wait(&self, naps: u32, so: impl Fn() -> bool) -> bool {
+        if self.yields_until(&so) {
+            return true;
+        }
+        let mut nap = 0;
+        while !so() {
+            if nap == naps {
+                return false;
+            }
+            thread::park_timeout(NAP);
+            nap = nap.saturating_add(1);
+        }
+        true
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "only who sleeps depends on the time, and no trace")]
+    fn yields_until(&self, so: impl Fn() -> bool) -> bool {
+        let crowded = self.crowded.load(Ordering::Relaxed);
+        if crowded > 0 {
+            self.crowded.store(crowded - 1, Ordering::Relaxed);
+            return so();
+        }
+        for _ in 0..YIELDS {
+            if so() {
+                return true;
+            }
+            let before = Instant::now();
+            thread::yield_now();
+            if before.elapsed() > CROWDED {
+                self.crowded.store(TIMES_CROWDED, Ordering::Relaxed);
+                break;
+            }
+        }
+        so()
+    }
+
     /// A stepped thread's life.
     fn work(self: Arc<Self>) {
         LINK.set(Some(Link { baton: Arc::clone(&self), free: 0, dead: false, last_words: 0 }));
@@ -178,7 +223,7 @@ impl Baton {
     /// On the stepped thread: waits for the baton.
     fn listen(&self) -> Told {
         loop {
-            if wait(u32::MAX, || self.is_there.load(Ordering::Acquire))
+            if self.wait(u32::MAX, || self.is_there.load(Ordering::Acquire))
                 && let Some(told) = lock(&self.told).take()
             {
                 return told;
@@ -195,25 +240,6 @@ impl Baton {
             machine.unpark();
         }
     }
-}
-
-/// Waits until something is so, for so many naps at the most. Whether it is.
-fn wait(naps: u32, so: impl Fn() -> bool) -> bool {
-    for _ in 0..YIELDS {
-        if so() {
-            return true;
-        }
-        thread::yield_now();
-    }
-    let mut nap = 0;
-    while !so() {
-        if nap == naps {
-            return false;
-        }
-        thread::park_timeout(NAP);
-        nap = nap.saturating_add(1);
-    }
-    true
 }
 
 /// Whether this is a stepped thread.

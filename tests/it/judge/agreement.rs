@@ -224,5 +224,5 @@ fn and_so_with_many_programs_and_more_faults() {
         ..=150 => 2,
         _ => 1,
     };
-    agree(2_000, faults).print();
+    agree(200, faults).print();
 }
