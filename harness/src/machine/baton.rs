@@ -20,7 +20,7 @@ use super::{quiet, trace::Injected};
 
 /// So often a waiting thread only yields before it sleeps: waking a processor that went to sleep costs more than a
 /// statement.
-const YIELDS: u32 = 200;
+const YIELDS: u32 = 5_000;
 
 /// A yield that takes longer, in real time, says that others want the processor, each for a slice of its own. Then who waits
 /// is back sooner by sleeping, and does so at once the next so many times. Nothing depends on it but how long a check takes:
