@@ -51,6 +51,8 @@ struct Body<S: Store, C, P, F> {
     boot: Boot<S, C>,
     handler: Arc<F>,
     made: BTreeMap<(usize, Published), Arc<Message<P>>>,
+    /// The messages of the last history: mostly the next one has the same.
+    last: (Vec<Published>, Vec<Arc<Message<P>>>),
     habits: Habits,
 }
 
@@ -67,7 +69,14 @@ impl<S: Store, C, P, F> World<S, C, P, F> {
     pub(crate) fn new(store: S, boot: Boot<S, C>, source: Messages<P>, handler: F) -> Self {
         Self {
             source,
-            body: Body { store, boot, handler: Arc::new(handler), made: BTreeMap::new(), habits: Habits::default() },
+            body: Body {
+                store,
+                boot,
+                handler: Arc::new(handler),
+                made: BTreeMap::new(),
+                last: (Vec::new(), Vec::new()),
+                habits: Habits::default(),
+            },
         }
     }
 }
@@ -82,8 +91,10 @@ where
 {
     /// Makes every message of a history that was not made before.
     fn make(&mut self, history: &History) -> Result<(), Error> {
-        for (place, published) in history.messages.iter().enumerate() {
-            self.message(published, place)?;
+        if self.body.last.0 != history.messages {
+            let made = history.messages.iter().enumerate().map(|(place, published)| self.message(published, place));
+            let made = made.collect::<Result<_, _>>()?;
+            self.body.last = (history.messages.clone(), made);
         }
         Ok(())
     }
@@ -109,11 +120,8 @@ where
 {
     fn run(&mut self, job: Job<'_>, detail: Detail) -> Result<Replay, Error> {
         let (Job::Replay(history) | Job::Reference(history, _)) = job;
-        let mut messages: Vec<Arc<Message<P>>> = Vec::with_capacity(history.messages.len() + 1);
-        for (place, published) in history.messages.iter().enumerate() {
-            let made = self.made.get(&(place, published.clone()));
-            messages.push(Arc::clone(made.expect("messages are made before they are delivered")));
-        }
+        debug_assert_eq!(self.last.0, history.messages, "messages are made before they are delivered");
+        let mut messages = self.last.1.clone();
         let mut aliases: Vec<(String, String)> = Vec::new();
         let mut until = Duration::ZERO;
         let (faults, turns) = match job {

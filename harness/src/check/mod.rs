@@ -266,7 +266,7 @@ fn reported(
 ) -> Result<Verdict, Error> {
     let mut oracle = Oracle::new(options.contract.clone());
     if let Some(difference) = search::confirm(subject, &mut oracle, history)? {
-        return Ok(inconclusive(difference, searched.clone(), Usual::ReplaysDiffer));
+        return Ok(inconclusive(difference, searched.clone(), Usual::Nothing));
     }
     let replay = subject.run(Job::Replay(history), Detail::Watched)?;
     let explanation = oracle.explain(subject, history, &replay)?;

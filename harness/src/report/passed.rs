@@ -13,8 +13,6 @@ use super::{
 /// What usually lies behind a result that cannot be relied on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Usual {
-    /// Two replays of one history differed.
-    ReplaysDiffer,
     /// A handler waits for something that the harness does not run.
     Waits,
     /// Whatever the handler does, the same is seen.
@@ -50,11 +48,6 @@ pub(crate) fn inconclusive(test: &str, inconclusive: &Inconclusive) -> String {
 impl Usual {
     fn causes(self) -> Option<&'static str> {
         match self {
-            Usual::ReplaysDiffer => Some(
-                "a static or a thread-local that outlives a replay; the order of a hash map; a `select!` that is not \
-                 `biased`; the wall clock; randomness of the handler's own. Take times, randomness and ids from the \
-                 delivery",
-            ),
             Usual::Waits => Some(
                 "real I/O outside `step`; `spawn_blocking`; a lock or a channel whose other end no delivery holds. Put \
                  clients of your own behind `step`",

@@ -13,8 +13,9 @@ use crate::{
 };
 
 /// What makes a handler differ from one replay to the next.
-const CAUSES: &str = "the usual causes: a static that outlives the crash, the order of a hash map, an unbiased `select!`, \
-                      the wall clock";
+const CAUSES: &str = "usually a static or a thread-local that outlives a replay, the order of a hash map, a `select!` that is \
+                      not `biased`, the wall clock, or randomness of the handler's own: take times, randomness and ids \
+                      from the delivery";
 
 /// Whether a history is not replayed alike on this thread and in a fresh one; if so, why.
 ///

@@ -101,17 +101,16 @@ fn it_is_told_by_how_much_the_clock_jumped() {
 
 #[test]
 fn an_inconclusive_one_says_what_usually_lies_behind_it() {
-    let reason = "two replays of one history differed first at m0#1.2".to_owned();
-    let nothing = Inconclusive { reason, searched: searched(), usual: Usual::ReplaysDiffer };
+    let reason = "m0#1 waits for something that the harness does not run".to_owned();
+    let nothing = Inconclusive { reason, searched: searched(), usual: Usual::Waits };
     assert_reads(
         &inconclusive("credit_is_idempotent", &nothing),
         r"
 credit_is_idempotent: inconclusive, which is not a pass
 
-  reason    two replays of one history differed first at m0#1.2
-  usually   a static or a thread-local that outlives a replay; the order of a hash map; a `select!` that is
-            not `biased`; the wall clock; randomness of the handler's own. Take times, randomness and ids from
-            the delivery
+  reason    m0#1 waits for something that the harness does not run
+  usually   real I/O outside `step`; `spawn_blocking`; a lock or a channel whose other end no delivery holds.
+            Put clients of your own behind `step`
   searched  every history with up to 2 faults (1,204)
 ",
     );
