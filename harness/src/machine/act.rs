@@ -7,10 +7,10 @@ use std::{
 };
 
 use super::{
+    desk::{Grant, Ready, Report, TaskId},
     plan::Call,
     replay::Run,
     task::{Given, State, Task, Until},
-    ticket::{Grant, Ready, Report, TaskId},
     trace::{Answer, Detail, Event, Origin, Settlement, Supplied},
 };
 use crate::{

@@ -3,9 +3,9 @@
 //! A fault that cannot act where it stands is refused with a reason, not forced.
 
 use super::{
+    desk::{Grant, Ready, TaskId, release_locks},
     replay::{FaultState, Run},
     task::{Hold, State, Task, Until},
-    ticket::{Grant, Ready, TaskId, release_locks},
     trace::{Answer, Event, Injected, Origin},
 };
 use crate::{

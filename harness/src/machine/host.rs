@@ -7,7 +7,7 @@ use std::task::Waker;
 use redeliver_point::host::{Acted, Fault, Granted, Host, Registered, Turn};
 
 use super::{
-    ticket::{Ticket, step_begins, step_ends},
+    desk::{Ticket, step_begins, step_ends},
     trace::{Facts, Injected, Words},
 };
 

@@ -7,6 +7,8 @@
 mod act;
 #[cfg(feature = "sqlite")]
 pub(crate) mod baton;
+mod clock;
+mod desk;
 pub(crate) mod execution;
 mod faults;
 mod host;
@@ -25,13 +27,13 @@ mod task;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
-mod ticket;
 pub(crate) mod trace;
 
+pub(crate) use clock::Clock;
+#[cfg(feature = "sqlite")]
+pub(crate) use desk::{Grant, Ticket, acted_further, allowance, give_up};
+pub(crate) use desk::{lives, now, release_locks};
 pub(crate) use operation::{Act, Operation, Turn as OperationTurn, operate};
 pub(crate) use plan::{Call, Habits, Handlers, Plan, Turn};
 pub(crate) use replay::Machine;
 pub(crate) use task::Work;
-pub(crate) use ticket::{Clock, lives, now, release_locks};
-#[cfg(feature = "sqlite")]
-pub(crate) use ticket::{Grant, Ticket, acted_further, allowance, give_up};

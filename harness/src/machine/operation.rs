@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::{
-    ticket::{Grant, Registered, Terms, Ticket},
+    desk::{Grant, Registered, Terms, Ticket},
     trace::{Facts, Injected, Words},
 };
 use crate::store::Process;

@@ -8,11 +8,11 @@ use rustc_hash::FxHasher;
 use std::hash::{Hash, Hasher};
 
 use super::{
+    desk::{Desk, TaskId},
     plan::{Handlers, Plan},
     quiet,
     room::Room,
     task::{State, Task, Until},
-    ticket::{Desk, TaskId},
     trace::{Acted, Answer, Detail, End, Event, Fate, Lull, Replay, Supplied, Unused},
 };
 use crate::{

@@ -7,9 +7,9 @@
 use std::time::Duration;
 
 use super::{
+    desk::{TaskId, TicketId},
     replay::Run,
     task::{Hold, State, Until},
-    ticket::{TaskId, TicketId},
     trace::{Detail, Event, Origin},
 };
 use crate::{

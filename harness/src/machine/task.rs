@@ -10,10 +10,7 @@ use std::{
     task::{Wake, Waker},
 };
 
-use super::{
-    ticket::{Clock, TaskId},
-    trace::Answer,
-};
+use super::{clock::Clock, desk::TaskId, trace::Answer};
 use crate::{
     delivery::CopyId,
     history::{Coordinate, DeliveryName},

@@ -11,7 +11,7 @@ use crate::{
     delivery::{CopyId, HeldCopy},
     history::{Deferred, DeliveryName, Fault},
     machine::{
-        ticket::TaskId,
+        desk::TaskId,
         trace::{Event, Origin},
     },
 };

@@ -11,8 +11,8 @@ use crate::{
     delivery::Ending,
     history::{Coordinate, DeliveryName, Fault},
     machine::{
+        desk::TaskId,
         task::Until,
-        ticket::TaskId,
         trace::{Answer, Event, Injected, Origin, Settlement},
     },
 };

@@ -14,8 +14,8 @@ use crate::{
     delivery::{CopyId, Queue, Rules},
     history::{Coordinate, DeliveryName, Fault},
     machine::{
+        desk::TaskId,
         task::{Hold, Until},
-        ticket::TaskId,
         trace::Event,
     },
 };

@@ -6,7 +6,7 @@ use super::follow::Follow;
 use crate::{
     history::{Coordinate, Fault},
     machine::{
-        ticket::TaskId,
+        desk::TaskId,
         trace::{Event, Origin},
     },
 };
