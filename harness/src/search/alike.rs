@@ -2,7 +2,8 @@
 //!
 //! A handler that never asks for an ordering key does the same with messages that have one: each history of the one workload
 //! is a history of the other, with the same trace and the same end. The first time that a key is asked for this ends, and
-//! the workload is taken up where the other one stands. Its plain run is made all the same. (A contract that speaks of keys asks for them too.)
+//! the workload is taken up where the other one stands. Its plain run is made all the same. (A contract that speaks of keys
+//! asks for them too.)
 
 use super::{Options, by_fault_count::Reached};
 use crate::{history::Published, subject::Workload};

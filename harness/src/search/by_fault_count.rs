@@ -11,7 +11,8 @@
 //! in which they are written is left out, so that each history is made from itself without its last fault, and of no other;
 //! and no two candidates of one trace are alike. What is reached are the faults of the family: the kinds that `candidates`
 //! knows, with `pause` and `overlap` as they stand without a name behind them, the clock advanced by the amounts of the
-//! ladder and to the deadlines that were set, and faults at one coordinate in the order advance, overlap or duplicate, pause, then the rest, one of each rank.
+//! ladder and to the deadlines that were set, and faults at one coordinate in the order advance, overlap or duplicate, pause,
+//! then the rest, one of each rank.
 //!
 //! What is kept between two counts are the histories of one count, not their traces: each is replayed once more to be
 //! continued, which costs one replay for all the histories made from it.

@@ -3,9 +3,8 @@
 //! First crashes and jumps of the clock are tried where they may spare the faults that led to them, and jumps as long as
 //! can be. Then messages go, then faults (half of them at a time, then fewer), then processes; then faults move to earlier
 //! places, jumps become short again and payloads smaller, which is worth only so many replays; and all again until nothing
-//! goes. After something was taken away in vain,
-//! faults that miss are aimed again (`aim`). What still fails need not fail in the same way. How a history looks with
-//! something taken away is in `edit`.
+//! goes. After something was taken away in vain, faults that miss are aimed again (`aim`). What still fails need not fail in
+//! the same way. How a history looks with something taken away is in `edit`.
 
 use super::{
     Judge,
@@ -151,59 +150,41 @@ impl Shrinker<'_> {
 
     /// Faults lose what they name beyond their point.
     fn plainer_faults(&mut self) -> Result<(), Error> {
-        for at in 0..self.history.faults.len() {
-            if let Some(plainer) = self.history.faults.get(at).and_then(edit::plainer) {
-                self.goes_with_fault(at, plainer)?;
-            }
-        }
-        Ok(())
+        self.each_as_another(|_, _, fault| edit::plainer(fault).into_iter().collect())
     }
 
     /// A crash or a jump of the clock is tried where it may spare the faults that led to it.
     fn faults_elsewhere(&mut self) -> Result<(), Error> {
-        for at in 0..self.history.faults.len() {
-            for place in self.elsewhere.get(at).cloned().unwrap_or_default() {
-                let moved = self.history.faults.get(at).and_then(|fault| edit::moved(fault, place));
-                if let Some(moved) = moved
-                    && self.goes_with_fault(at, moved)?
-                {
-                    break;
-                }
-            }
-        }
-        Ok(())
+        self.each_as_another(|shrinker, at, fault| {
+            let places = shrinker.elsewhere.get(at).into_iter().flatten();
+            places.filter_map(|place| edit::moved(fault, *place)).collect()
+        })
     }
 
     fn earlier_places(&mut self) -> Result<(), Error> {
-        for at in 0..self.history.faults.len() {
-            let Some(point) = self.history.faults.get(at).and_then(Fault::coordinate) else { continue };
-            let Place::Operation(number) = point.place else { continue };
-            for earlier in (1..number).take(MOST_EARLIER) {
-                let to = point.delivery.operation(earlier);
-                let moved = self.history.faults.get(at).and_then(|fault| edit::moved(fault, to));
-                if let Some(moved) = moved
-                    && self.goes_with_fault(at, moved)?
-                {
-                    break;
-                }
-            }
-        }
-        Ok(())
+        self.each_as_another(|_, _, fault| {
+            let Some(Coordinate { delivery, place: Place::Operation(number) }) = fault.coordinate() else {
+                return Vec::new();
+            };
+            let earlier = (1..number).take(MOST_EARLIER);
+            earlier.filter_map(|number| edit::moved(fault, delivery.operation(number))).collect()
+        })
     }
 
     fn longest_jumps(&mut self) -> Result<(), Error> {
-        for at in 0..self.history.faults.len() {
-            if let Some(longest) = self.history.faults.get(at).and_then(aim::longest_jump) {
-                self.goes_with_fault(at, longest)?;
-            }
-        }
-        Ok(())
+        self.each_as_another(|_, _, fault| aim::longest_jump(fault).into_iter().collect())
     }
 
     fn shorter_jumps(&mut self) -> Result<(), Error> {
+        self.each_as_another(|shrinker, at, _| shrinker.shorter_jumps.get(at).cloned().unwrap_or_default())
+    }
+
+    /// In the place of each fault, the first of these others with which the history still fails.
+    fn each_as_another(&mut self, others: impl Fn(&Self, usize, &Fault) -> Vec<Fault>) -> Result<(), Error> {
         for at in 0..self.history.faults.len() {
-            for shorter in self.shorter_jumps.get(at).cloned().unwrap_or_default() {
-                if self.goes_with_fault(at, shorter)? {
+            let Some(fault) = self.history.faults.get(at) else { break };
+            for other in others(self, at, fault) {
+                if self.goes_with_fault(at, other)? {
                     break;
                 }
             }
