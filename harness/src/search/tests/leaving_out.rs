@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use super::{
@@ -49,6 +52,41 @@ async fn wrong_after_a_redelivery(kv: &KeyValue, m: &Delivery<i64>) -> Result<()
         return toys::blind(kv, m).await;
     }
     toys::atomic(kv, m).await
+}
+
+/// Whether another delivery of this message is in the middle of this.
+async fn meets_another(kv: &KeyValue, m: &Delivery<i64>) -> Result<bool, Error> {
+    let tried = format!("tried:{}", m.id());
+    kv.put("begun", "yes").await?;
+    let meets = !m.redelivered() && kv.get(&tried).await?.is_some();
+    kv.put(&tried, "yes").await?;
+    kv.get("setting").await?;
+    kv.delete(&tried).await?;
+    Ok(meets)
+}
+
+/// Two second copies leave another store or memory behind, and all else alike, if they met in the middle: only a message
+/// after that lull goes wrong, if it is delivered twice too.
+async fn harmed_by_an_earlier_meeting(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
+    let met = kv.get("met").await?;
+    if meets_another(kv, m).await? {
+        kv.put("met", m.id()).await?;
+    }
+    if met.is_some_and(|id| id != m.id()) { toys::blind(kv, m).await } else { toys::atomic(kv, m).await }
+}
+
+/// The same, with the memory of its process in the place of the store.
+fn remembers_a_meeting() -> impl Subject {
+    let store = KeyValue::new("bank").observe_prefix("balance");
+    let boot = Boot::with(|kv| (kv, Mutex::new(None::<String>)));
+    let handler = async |(kv, met): &(KeyValue, Mutex<Option<String>>), m: &Delivery<i64>| {
+        let before = met.lock().expect("nobody panics").clone();
+        if meets_another(kv, m).await? {
+            *met.lock().expect("nobody panics") = Some(m.id().to_owned());
+        }
+        if before.is_some_and(|id| id != m.id()) { toys::blind(kv, m).await } else { toys::atomic(kv, m).await }
+    };
+    World::new(store, boot, Messages::from(1..1000_i64), handler)
 }
 
 /// A process that remembers that it was told to deliver again, and goes wrong from then on.
@@ -103,6 +141,8 @@ fn what_is_skipped_changes_nothing() {
     skips_change_nothing(&mut toys::subject(by_key_again), 2, 2);
     skips_change_nothing(&mut toys::subject(wrong_after_a_redelivery), 2, 2);
     skips_change_nothing(&mut remembers(), 2, 2);
+    skips_change_nothing(&mut toys::subject(harmed_by_an_earlier_meeting), 2, 2);
+    skips_change_nothing(&mut remembers_a_meeting(), 2, 2);
 }
 
 #[test]
