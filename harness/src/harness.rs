@@ -1,11 +1,13 @@
 //! [`Harness`]: what a user writes. It gathers what is durable, how a process starts and what is promised, and hands all of
 //! that with a handler to `check`.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use crate::{
     Contract, Delivery, DeliveryModel, Error, History, IntoOutcome, Messages, Store, Verdict,
     check::{self, Options, Survey},
+    history::Label,
+    machine::Background,
     world::{Boot, World},
 };
 
@@ -43,12 +45,37 @@ impl<S: Store> Harness<S> {
 
     /// How a process starts, from the handles of what is durable. It is called for each process when its first message
     /// arrives, and again after a crash: what it makes is the volatile memory that a crash takes.
+    ///
+    /// # Panics
+    /// If [`every`](Harness::every) was called before: its work was for another type of process.
     pub fn process<C: 'static>(self, boot: impl Fn(S::Handle) -> C + Send + Sync + 'static) -> Harness<S, C> {
+        assert!(self.boot.has_no_works(), "say how a process starts, with `process`, before `every`");
         Harness { store: self.store, boot: Boot::with(boot), options: self.options }
     }
 }
 
 impl<S: Store, C: 'static> Harness<S, C> {
+    /// Other work of a process: a round of it every so often, with points and crashes of its own (`relay@p0#2.1`). A body,
+    /// not a loop.
+    ///
+    /// Each process does it, the first time one period after it started and then one period after the last round ended, in
+    /// virtual time. When the last message is settled rounds go on until one of each has changed nothing. A round that
+    /// changes something every time is begun 50 times then.
+    ///
+    /// # Panics
+    /// If the label cannot be one (see [`Label`](crate::history::Label)) or is there already, or the period is shorter than
+    /// a millisecond.
+    #[must_use]
+    pub fn every<W>(mut self, period: Duration, label: &str, work: W) -> Self
+    where
+        W: AsyncFn(&C) + Send + Sync + 'static,
+    {
+        let label = label.parse::<Label>().unwrap_or_else(|error| panic!("{error}"));
+        assert!(period >= Duration::from_millis(1), "`{label}` has a period of less than a millisecond");
+        assert!(self.boot.every(Background { label, period }, work), "there are two works called `{label}`");
+        self
+    }
+
     /// Which deliveries the broker may make; [`DeliveryModel::at_least_once`] by default.
     #[must_use]
     pub fn model(mut self, model: DeliveryModel) -> Self {

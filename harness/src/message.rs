@@ -11,7 +11,10 @@ use std::{
     time::Duration,
 };
 
-use crate::machine::Clock;
+use crate::{
+    Error, Process,
+    machine::{Act, Clock, Operation, OperationTurn as Turn, operate, trace::Injected},
+};
 
 /// What a producer sent, once: one intent, written `m0` by its place.
 ///
@@ -47,11 +50,18 @@ pub struct Delivery<P> {
     copy: usize,
     broker_id: OnceLock<String>,
     supply: Arc<Supply>,
+    process: Process,
 }
 
 impl<P> Delivery<P> {
-    pub(crate) fn new(message: Arc<Message<P>>, attempt: u32, copy: usize, supply: Arc<Supply>) -> Self {
-        Self { message, attempt, copy, broker_id: OnceLock::new(), supply }
+    pub(crate) fn new(
+        message: Arc<Message<P>>,
+        attempt: u32,
+        copy: usize,
+        supply: Arc<Supply>,
+        process: Process,
+    ) -> Self {
+        Self { message, attempt, copy, broker_id: OnceLock::new(), supply, process }
     }
 
     /// What its producer calls the message.
@@ -86,6 +96,18 @@ impl<P> Delivery<P> {
         self.broker_id.get_or_init(|| format!("broker-{}", self.copy))
     }
 
+    /// Tells the broker now that the message is settled, as a consumer does that acknowledges before it has handled. An
+    /// operation, and so a point: a crash after it loses what comes after it. A handler that returns `Done` need not.
+    ///
+    /// What follows is the handler's own affair: it is not delivered again whatever it answers. A second call does nothing.
+    ///
+    /// # Errors
+    /// Where the history breaks the connection to the broker: with `fail` it never heard of it, with `lose-reply` it did;
+    /// [`Error::OutsideReplay`] where no replay is going on.
+    pub async fn ack(&self) -> Result<(), Error> {
+        operate(self.process.clone(), Acknowledge).await
+    }
+
     /// The virtual time, from the start of the history, in whole milliseconds. What a handler would ask the wall clock for.
     pub fn now(&self) -> Duration {
         self.supply.clock.read()
@@ -105,6 +127,7 @@ impl<P> Clone for Delivery<P> {
             copy: self.copy,
             broker_id: self.broker_id.clone(),
             supply: Arc::clone(&self.supply),
+            process: self.process.clone(),
         }
     }
 }
@@ -116,6 +139,36 @@ impl<P: fmt::Debug> fmt::Debug for Delivery<P> {
             .field("message", &self.message)
             .field("attempt", &self.attempt)
             .finish_non_exhaustive()
+    }
+}
+
+/// The handler's own acknowledgement. What comes of it is the machine's.
+struct Acknowledge;
+
+impl Operation for Acknowledge {
+    type Output = Result<(), Error>;
+
+    fn act(&mut self, turn: &mut Turn) -> Act<Self::Output> {
+        let broken = || Err(Error::Injected { cause: "the connection to the broker broke" });
+        let fault = turn.fault();
+        turn.facts.can_fail = true;
+        turn.facts.can_lose_reply = true;
+        turn.facts.suffered = fault;
+        turn.facts.acks = fault != Some(Injected::Fail);
+        turn.words(|words| {
+            words.what = "ack".to_owned();
+            words.result = match fault {
+                None => "ok",
+                Some(Injected::Fail) => "failed",
+                Some(Injected::LoseReply) => "done, and its reply lost",
+            }
+            .to_owned();
+        });
+        Act::Done(if fault.is_some() { broken() } else { Ok(()) })
+    }
+
+    fn outside(&mut self) -> Self::Output {
+        Err(Error::OutsideReplay { operation: "ack" })
     }
 }
 

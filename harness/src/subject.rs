@@ -46,6 +46,11 @@ pub(crate) trait Subject {
         true
     }
 
+    /// Whether anything goes on beside deliveries: background work, or what handlers spawn.
+    fn has_background(&self) -> bool {
+        false
+    }
+
     /// The messages that are searched, smallest workload first, with at most so many messages each.
     fn workloads(&self, at_most: usize) -> Vec<Workload>;
 
@@ -70,6 +75,8 @@ pub(crate) struct Reference {
     /// For each of these there is one more message, like it but with an id of its own, in the places after the last. In the
     /// observation of the run the id reads as the other's.
     pub(crate) one_more_like: Vec<usize>,
+    /// Background work, and what handlers spawned, comes to rest before the next delivery, and not only in the end.
+    pub(crate) rests_between: bool,
     /// The virtual time at which it is observed, if its own is not later: what expires is to be seen as late as in the
     /// history.
     pub(crate) until: Duration,

@@ -2,13 +2,13 @@
 //!
 //! Everything else sees it as a [`Subject`].
 
-use std::{collections::BTreeMap, fmt, rc::Rc, sync::Arc, thread, time::Duration};
+use std::{collections::BTreeMap, fmt, pin::Pin, rc::Rc, sync::Arc, thread, time::Duration};
 
 use crate::{
     Delivery, Error, History, IntoOutcome, Message, Outcome, Store,
     history::Published,
     machine::{
-        Call, Habits, Handlers, Machine, Plan, Work, quiet,
+        Background, Call, Habits, Handlers, Machine, Plan, Work, quiet,
         trace::{Answer, Detail, Replay},
     },
     messages::Messages,
@@ -19,23 +19,55 @@ use crate::{
 /// How a process starts: from the handles of what is durable.
 pub(crate) struct Boot<S: Store, C> {
     start: Start<S, C>,
+    /// What it does beside handling messages.
+    works: Vec<(Background, Round<C>)>,
     /// It has a memory of its own, and not only these handles.
     remembers: bool,
 }
+
+/// A round of background work, of a process of this type.
+type Round<C> = Box<dyn Fn(Rc<C>) -> Pin<Box<dyn Future<Output = ()>>> + Send + Sync>;
 
 type Start<S, C> = Box<dyn Fn(<S as Store>::Handle) -> C + Send + Sync>;
 
 impl<S: Store> Boot<S, S::Handle> {
     /// A process that is its handles.
     pub(crate) fn handles() -> Self {
-        Self { start: Box::new(|handle| handle), remembers: false }
+        Self { start: Box::new(|handle| handle), works: Vec::new(), remembers: false }
     }
 }
 
 impl<S: Store, C> Boot<S, C> {
     /// A process that is made so, and may keep whatever it likes in memory.
     pub(crate) fn with(start: impl Fn(S::Handle) -> C + Send + Sync + 'static) -> Self {
-        Self { start: Box::new(start), remembers: true }
+        Self { start: Box::new(start), works: Vec::new(), remembers: true }
+    }
+}
+
+impl<S: Store, C: 'static> Boot<S, C> {
+    /// And it does this work every so often. Whether there was none of that name.
+    pub(crate) fn every<W>(&mut self, background: Background, work: W) -> bool
+    where
+        W: AsyncFn(&C) + Send + Sync + 'static,
+    {
+        if self.works.iter().any(|(other, _)| other.label == background.label) {
+            return false;
+        }
+        let work = Arc::new(work);
+        let round = move |process: Rc<C>| -> Pin<Box<dyn Future<Output = ()>>> {
+            let work = Arc::clone(&work);
+            Box::pin(async move { (*work)(&process).await })
+        };
+        self.works.push((background, Box::new(round)));
+        true
+    }
+
+    pub(crate) fn has_no_works(&self) -> bool {
+        self.works.is_empty()
+    }
+
+    fn works(&self) -> Vec<Background> {
+        self.works.iter().map(|(background, _)| *background).collect()
     }
 }
 
@@ -124,10 +156,13 @@ where
         let mut messages = self.last.1.clone();
         let mut aliases: Vec<(String, String)> = Vec::new();
         let mut until = Duration::ZERO;
+        let works = self.boot.works();
+        let mut rests_between = false;
         let (faults, turns) = match job {
             Job::Replay(history) => (&history.faults[..], None),
             Job::Reference(_, reference) => {
                 until = reference.until;
+                rests_between = reference.rests_between;
                 for like in &reference.one_more_like {
                     let original = &messages[*like];
                     let fresh = format!("{}~again{}~", original.id, aliases.len() + 1);
@@ -143,6 +178,8 @@ where
             messages: messages.len(),
             faults,
             turns,
+            rests_between,
+            works: &works,
             until,
             habits: &self.habits,
         };
@@ -164,6 +201,19 @@ where
     }
 }
 
+impl<S: Store, C, P, F> Stage<'_, S, C, P, F> {
+    /// The process, which is started if it does not run.
+    fn running(&mut self, process: &Process) -> Result<Rc<C>, Error> {
+        let at = process.index();
+        if let Some(running) = &self.processes[at] {
+            return Ok(Rc::clone(running));
+        }
+        let started = Rc::new((self.boot.start)(self.store.open(process)?));
+        self.processes[at] = Some(Rc::clone(&started));
+        Ok(started)
+    }
+}
+
 impl<S, C, P, F, O> Handlers for Stage<'_, S, C, P, F>
 where
     S: Store,
@@ -177,21 +227,25 @@ where
     }
 
     fn start(&mut self, call: Call) -> Result<Work, Error> {
-        let at = call.process.index();
-        if self.processes[at].is_none() {
-            let handle = self.store.open(&call.process)?;
-            self.processes[at] = Some(Rc::new((self.boot.start)(handle)));
-        }
-        let process = Rc::clone(self.processes[at].as_ref().expect("it was started just above"));
+        let process = self.running(&call.process)?;
         let handler = Arc::clone(self.handler);
         let message = Arc::clone(&self.messages[call.message]);
-        let delivery = Delivery::new(message, call.attempt, call.copy.0, call.supply);
+        let delivery = Delivery::new(message, call.attempt, call.copy.0, call.supply, call.process);
         Ok(Box::pin(async move {
             match (*handler)(&process, &delivery).await.into_outcome() {
                 Outcome::Done(_reply) => Answer::Done,
                 Outcome::Retry(why) => Answer::Retry(why),
                 Outcome::Reject(why) => Answer::Reject(why),
             }
+        }))
+    }
+
+    fn begin_round(&mut self, process: &Process, work: usize) -> Result<Work, Error> {
+        let process = self.running(process)?;
+        let round = (self.boot.works[work].1)(process);
+        Ok(Box::pin(async move {
+            round.await;
+            Answer::Done
         }))
     }
 
@@ -253,6 +307,10 @@ where
 
     fn asks_for_keys(&self) -> bool {
         self.body.habits.asks_for_keys.get()
+    }
+
+    fn has_background(&self) -> bool {
+        !self.body.boot.works.is_empty() || self.body.habits.waits_elsewhere.get()
     }
 
     fn workloads(&self, at_most: usize) -> Vec<Workload> {

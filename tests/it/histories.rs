@@ -103,7 +103,7 @@ fn delivery(messages: usize) -> impl Strategy<Value = DeliveryName> {
 /// Any point of so many messages.
 pub fn point(messages: usize) -> impl Strategy<Value = Coordinate> {
     let place = prop_oneof![4 => from_one().prop_map(Place::Operation), 1 => Just(Place::Ack)];
-    (delivery(messages), place).prop_map(|(delivery, place)| Coordinate { delivery, place })
+    (delivery(messages), place).prop_map(|(delivery, place)| Coordinate { task: delivery.into(), place })
 }
 
 /// Any fault of so many messages and processes, sensible or not.
@@ -131,7 +131,7 @@ fn sensible(fault: &Fault) -> bool {
     match *fault {
         Fault::Defer { what: Deferred::Message(message), past } => message != past,
         Fault::Defer { what: Deferred::Delivery(delivery), past } => delivery.message != past,
-        Fault::Pause { at, until: Some(until) } => at.delivery != until.delivery,
+        Fault::Pause { at, until: Some(until) } => at.task != until.task,
         _ => true,
     }
 }

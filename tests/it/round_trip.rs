@@ -93,7 +93,7 @@ fn a_line_stands_unharmed_between_single_quotes() {
 fn every_name_and_fault_reads_back_alone() {
     hold((point(70), fault(70, 20)), |(point, fault)| {
         returns(&point, Coordinate::to_string, str::parse)?;
-        returns(&point.delivery, DeliveryName::to_string, str::parse)?;
+        returns(&point.delivery().expect("in a delivery"), DeliveryName::to_string, str::parse)?;
         returns(&fault, Fault::to_string, str::parse)
     });
 }

@@ -21,6 +21,8 @@ pub trait Host: Sync {
 pub enum Registered {
     /// It waits.
     Waits(Box<dyn Turn>),
+    /// It never gets one: it was spawned by what died since, and waits for ever.
+    Dead,
     /// There is no turn for it: whoever polls it is none of the harness's tasks, or is being dropped by a crash.
     Never,
 }

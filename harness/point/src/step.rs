@@ -76,11 +76,12 @@ impl<T, E, F: Future<Output = Result<T, E>>> Future for Step<'_, F> {
                 None => State::Free,
                 Some(host) => match host.register(context.waker()) {
                     Registered::Waits(turn) => State::Waits(turn),
+                    Registered::Dead => State::Over,
                     // A drop guard as its process crashes, most likely. It must not wait for ever either.
                     Registered::Never => return Poll::Ready(this.refuse()),
                 },
             };
-            if let State::Waits(_) = this.state {
+            if let State::Waits(_) | State::Over = this.state {
                 return Poll::Pending;
             }
         }

@@ -80,6 +80,12 @@ impl Queue for Copies {
         copy.attempts
     }
 
+    fn acked(&mut self, copy: CopyId) {
+        let copy = &mut self.copies[copy.0];
+        copy.settled = true;
+        copy.due = None;
+    }
+
     fn ended(&mut self, copy: CopyId, how: Ending, now: Duration) -> bool {
         let copy = &mut self.copies[copy.0];
         copy.in_flight -= 1;

@@ -114,6 +114,9 @@ pub(crate) trait Queue {
     /// This copy is handed to a handler: the attempt that this is, from 1.
     fn hand_out(&mut self, copy: CopyId) -> u32;
 
+    /// The handler of this copy, which still runs, acknowledged it by itself.
+    fn acked(&mut self, copy: CopyId);
+
     /// A delivery of this copy ended. Whether that settled anything that was not settled already.
     fn ended(&mut self, copy: CopyId, how: Ending, now: Duration) -> bool;
 

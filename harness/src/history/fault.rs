@@ -45,6 +45,12 @@ pub enum Fault {
         /// The point that is never passed.
         at: Coordinate,
     },
+    /// The handler's future is dropped here and its drop guards run; the process lives: a client that hung up, a timeout, a
+    /// shutdown.
+    Cancel {
+        /// The point that is never passed.
+        at: Coordinate,
+    },
     /// The handler said done and the broker never hears of it.
     LoseAck {
         /// The delivery whose acknowledgement is lost.
@@ -88,6 +94,7 @@ impl Fault {
             Fault::Overlap { at, .. }
             | Fault::Pause { at, .. }
             | Fault::Crash { at }
+            | Fault::Cancel { at }
             | Fault::Fail { at }
             | Fault::LoseReply { at }
             | Fault::Advance { at, .. } => Some(*at),
@@ -102,6 +109,7 @@ impl Fault {
             Fault::Overlap { .. } => "overlap",
             Fault::Pause { .. } => "pause",
             Fault::Crash { .. } => "crash",
+            Fault::Cancel { .. } => "cancel",
             Fault::LoseAck { .. } => "lose-ack",
             Fault::Fail { .. } => "fail",
             Fault::LoseReply { .. } => "lose-reply",
@@ -121,7 +129,9 @@ impl fmt::Display for Fault {
             Fault::Overlap { at, to: Some(to) } => write!(f, " {at} to p{to}"),
             Fault::Pause { at, until: None } => write!(f, " {at}"),
             Fault::Pause { at, until: Some(until) } => write!(f, " {at} until {until}"),
-            Fault::Crash { at } | Fault::Fail { at } | Fault::LoseReply { at } => write!(f, " {at}"),
+            Fault::Crash { at } | Fault::Cancel { at } | Fault::Fail { at } | Fault::LoseReply { at } => {
+                write!(f, " {at}")
+            }
             Fault::LoseAck { delivery } => write!(f, " {delivery}"),
             Fault::Advance { at, by } => write!(f, " {at} {}", Amount(*by)),
         }

@@ -43,6 +43,7 @@ mod cursor;
 mod draft;
 mod error;
 mod fault;
+mod label;
 mod line;
 mod parse;
 mod quote;
@@ -50,10 +51,11 @@ mod text;
 mod validate;
 
 pub use build::{BuildError, BuildProblem, HistoryBuilder};
-pub use coordinate::{Coordinate, DeliveryName, Place};
+pub use coordinate::{Coordinate, DeliveryName, Place, RoundName, TaskName};
 pub use error::{HistoryError, InvalidHistory, Problem};
 pub(crate) use fault::Amount;
 pub use fault::{Deferred, Fault};
+pub use label::{BadLabel, Label};
 pub use line::Line;
 
 use crate::delivery::DeliveryModel;

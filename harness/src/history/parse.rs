@@ -5,13 +5,13 @@
 use std::{str::FromStr, time::Duration};
 
 use super::{
-    Coordinate, Deferred, DeliveryName, Fault, HistoryError, Place,
+    Coordinate, Deferred, DeliveryName, Fault, HistoryError, Label, Place, RoundName, TaskName,
     cursor::{Cursor, Gap, Word},
 };
 use crate::delivery::DeliveryModel;
 
 /// The words that begin a fault.
-pub(super) const FAULTS: &str = "duplicate, defer, overlap, pause, crash, lose-ack, fail, lose-reply or advance";
+pub(super) const FAULTS: &str = "duplicate, defer, overlap, pause, crash, cancel, lose-ack, fail, lose-reply or advance";
 
 /// What is written as one word.
 pub(super) trait Name: Sized {
@@ -59,13 +59,36 @@ impl Name for DeliveryName {
     }
 }
 
+impl Name for RoundName {
+    const EXPECTED: &'static str = "a round such as relay@p0#1";
+
+    fn parse(text: &str) -> Option<Self> {
+        let (work, rest) = text.split_once('@')?;
+        let (process, n) = rest.split_once('#')?;
+        let work = work.parse::<Label>().ok()?;
+        Some(Self::new(work, ProcessName::parse(process)?.0, from_one(n)?))
+    }
+}
+
+impl Name for TaskName {
+    const EXPECTED: &'static str = "a delivery such as m0#1, or a round such as relay@p0#1";
+
+    fn parse(text: &str) -> Option<Self> {
+        if text.contains('@') {
+            RoundName::parse(text).map(Self::Round)
+        } else {
+            DeliveryName::parse(text).map(Self::Delivery)
+        }
+    }
+}
+
 impl Name for Coordinate {
     const EXPECTED: &'static str = "a point such as m0#1.2";
 
     fn parse(text: &str) -> Option<Self> {
-        let (delivery, place) = text.split_once('.')?;
+        let (task, place) = text.split_once('.')?;
         let place = if place == "ack" { Place::Ack } else { Place::Operation(from_one(place)?) };
-        Some(Self { delivery: DeliveryName::parse(delivery)?, place })
+        Some(Self { task: TaskName::parse(task)?, place })
     }
 }
 
@@ -144,6 +167,7 @@ pub(super) fn fault(cursor: &mut Cursor<'_>, expected: impl FnOnce() -> String) 
         }
         "pause" => Fault::Pause { at: cursor.name()?, until: cursor.option("until")? },
         "crash" => Fault::Crash { at: cursor.name()? },
+        "cancel" => Fault::Cancel { at: cursor.name()? },
         "lose-ack" => Fault::LoseAck { delivery: cursor.name()? },
         "fail" => Fault::Fail { at: cursor.name()? },
         "lose-reply" => Fault::LoseReply { at: cursor.name()? },
@@ -184,7 +208,25 @@ impl FromStr for DeliveryName {
     }
 }
 
-/// Written `m0#1.2`, or `m0#1.ack`.
+/// Written `relay@p0#1`.
+impl FromStr for RoundName {
+    type Err = HistoryError;
+
+    fn from_str(text: &str) -> Result<Self, HistoryError> {
+        Self::read(Word::alone(text))
+    }
+}
+
+/// Written `m0#1`, or `relay@p0#1`.
+impl FromStr for TaskName {
+    type Err = HistoryError;
+
+    fn from_str(text: &str) -> Result<Self, HistoryError> {
+        Self::read(Word::alone(text))
+    }
+}
+
+/// Written `m0#1.2`, or `m0#1.ack`; in background work `relay@p0#1.2`.
 ///
 /// ```
 /// use redeliver_harness::history::{Coordinate, DeliveryName};

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::{Coordinate, Deferred, DeliveryName, Fault, History, InvalidHistory, Place};
+use super::{Coordinate, Deferred, DeliveryName, Fault, History, InvalidHistory, Place, RoundName, TaskName};
 
 impl History {
     /// The most messages that a history has. A counterexample has one or two; what nobody can read is a mistake.
@@ -83,6 +83,7 @@ impl History {
             }
             Fault::Overlap { at, to } => {
                 self.has_point(at)?;
+                in_a_delivery(at)?;
                 to.map_or(Ok(()), |to| self.has_process(to))
             }
             Fault::Pause { at, until } => {
@@ -90,9 +91,11 @@ impl History {
                 until.map_or(Ok(()), |until| self.has_point(until))
             }
             Fault::LoseAck { delivery } => self.has_delivery(delivery),
-            Fault::Crash { at } | Fault::Fail { at } | Fault::LoseReply { at } | Fault::Advance { at, .. } => {
-                self.has_point(at)
-            }
+            Fault::Crash { at }
+            | Fault::Cancel { at }
+            | Fault::Fail { at }
+            | Fault::LoseReply { at }
+            | Fault::Advance { at, .. } => self.has_point(at),
         }
     }
 
@@ -109,8 +112,16 @@ impl History {
         if delivery.number == 0 { Err("deliveries are numbered from 1".to_owned()) } else { Ok(()) }
     }
 
+    fn has_round(&self, round: RoundName) -> Result<(), String> {
+        self.has_process(round.process)?;
+        if round.number == 0 { Err("rounds are numbered from 1".to_owned()) } else { Ok(()) }
+    }
+
     fn has_point(&self, at: Coordinate) -> Result<(), String> {
-        self.has_delivery(at.delivery)?;
+        match at.task {
+            TaskName::Delivery(delivery) => self.has_delivery(delivery)?,
+            TaskName::Round(round) => self.has_round(round)?,
+        }
         let first = at.place != Place::Operation(0);
         if first { Ok(()) } else { Err("operations are numbered from 1".to_owned()) }
     }
@@ -127,6 +138,11 @@ fn exists(letter: char, number: usize, count: usize, kind: &str) -> Result<(), S
     Err(format!("there is no {letter}{number} ({there_are})"))
 }
 
+/// Whether this point stands in a delivery, since background work is not delivered.
+fn in_a_delivery(at: Coordinate) -> Result<(), String> {
+    if at.delivery().is_some() { Ok(()) } else { Err("background work is not delivered".to_owned()) }
+}
+
 /// Whether a fault makes sense by itself.
 fn sensible(fault: &Fault) -> Result<(), String> {
     let complaint = match *fault {
@@ -135,13 +151,25 @@ fn sensible(fault: &Fault) -> Result<(), String> {
         {
             "a message cannot come after itself"
         }
-        Fault::Pause { at, until: Some(until) } if at.delivery == until.delivery => "it would wait for itself",
+        Fault::Pause { at, until: Some(until) } if at.task == until.task => "it would wait for itself",
+        Fault::Cancel { at: Coordinate { place: Place::Ack, .. } } => "the handler has returned there",
+        _ if in_round_at_ack(fault) => "a round is not acknowledged",
         Fault::Advance { by, .. } if by.is_zero() => "it advances the clock by nothing",
         Fault::Advance { by, .. } if by.subsec_nanos() % 1_000_000 != 0 => "the clock counts whole milliseconds",
         Fault::Advance { by, .. } if by > History::MAX_ADVANCE => "it advances the clock by more than ten years",
         _ => return Ok(()),
     };
     Err(complaint.to_owned())
+}
+
+/// Whether a fault names the acknowledgement of a round.
+fn in_round_at_ack(fault: &Fault) -> bool {
+    let until = match fault {
+        Fault::Pause { until, .. } => *until,
+        _ => None,
+    };
+    let of_round = |at: Coordinate| at.place == Place::Ack && at.delivery().is_none();
+    fault.coordinate().into_iter().chain(until).any(of_round)
 }
 
 #[cfg(test)]

@@ -10,13 +10,13 @@ use super::{
     desk::{Grant, Ready, Report, TaskId},
     plan::Call,
     replay::Run,
-    task::{Given, State, Task, Until},
+    task::{Given, Kind, State, Task, Until},
     trace::{Answer, Detail, Event, Origin, Settlement, Supplied},
 };
 use crate::{
     Error,
     delivery::{CopyId, Ending},
-    history::{Coordinate, DeliveryName, Fault, Place},
+    history::{Coordinate, DeliveryName, Fault, Place, TaskName},
 };
 
 impl Run<'_> {
@@ -38,8 +38,8 @@ impl Run<'_> {
         let call = Call { message, process: process.clone(), attempt, copy, supply: Arc::clone(&given.supply) };
         let work = self.handlers.start(call)?;
         self.tasks.push(Task {
-            delivery,
-            copy,
+            name: delivery.into(),
+            kind: Kind::Delivery { copy, acked: false },
             process,
             work: Some(work),
             given,
@@ -56,6 +56,7 @@ impl Run<'_> {
     fn supply(&mut self, delivery: DeliveryName, copy: CopyId) -> Supplied {
         if let Some(turn) = self.plan.turns.map(|turns| turns[copy.0]) {
             self.desk.clock().set(turn.at);
+            self.runtime.set_zero(turn.at);
             return Supplied { began: turn.at, seed: turn.seed, ..Supplied::default() };
         }
         let seed = (delivery.message as u64) << 32 | u64::from(delivery.number);
@@ -76,7 +77,8 @@ impl Run<'_> {
             State::Running => return self.operation(task),
             State::Ended => unreachable!("a task that has ended is never chosen"),
         };
-        let at = self.tasks[task].delivery.ack();
+        let (delivery, _) = self.tasks[task].delivery().expect("only deliveries are acknowledged");
+        let at = delivery.ack();
         if let Some((index, fault)) = self.fault_at(at) {
             return self.strike(task, at, index, fault, None);
         }
@@ -86,7 +88,7 @@ impl Run<'_> {
 
     fn operation(&mut self, task: TaskId) -> Result<(), Error> {
         let ready = self.desk.first_ready(task).expect("a running task is chosen for a ticket that is ready");
-        let at = self.tasks[task].delivery.operation(ready.number);
+        let at = self.tasks[task].name.operation(ready.number);
         if !ready.give_up
             && let Some((index, fault)) = self.fault_at(at)
         {
@@ -102,15 +104,16 @@ impl Run<'_> {
     /// on that releases it.
     fn further(&self, task: TaskId, number: u32) -> u32 {
         const MOST: u32 = 1_000;
-        if self.detail >= Detail::Words || self.plan.habits.concurrent.get() || self.desk.anybody_blocked() {
+        let alone = !self.plan.habits.concurrent.get() && self.spawned == 0;
+        if self.detail >= Detail::Words || !alone || self.desk.anybody_blocked() {
             return 0;
         }
         if self.plan.faults.is_empty() {
             return MOST;
         }
-        let delivery = self.tasks[task].delivery;
+        let name = self.tasks[task].name;
         let next = self.waiting_faults().filter_map(|(_, fault)| match fault.coordinate()? {
-            Coordinate { delivery: of, place: Place::Operation(n) } if of == delivery && n > number => Some(n),
+            Coordinate { task: of, place: Place::Operation(n) } if of == name && n > number => Some(n),
             _ => None,
         });
         next.min().map_or(MOST, |next| next - number - 1)
@@ -127,6 +130,9 @@ impl Run<'_> {
 
     /// Polls a task, with a ticket granted or for whatever woke it.
     pub(super) fn poll(&mut self, at: TaskId, granted: Option<(Ready, Grant)>) -> Result<(), Error> {
+        if let (Kind::Spawned { .. }, Some((ready, grant))) = (self.tasks[at].kind, granted) {
+            return self.poll_spawned(at, ready, grant);
+        }
         if let Some((ready, grant)) = granted {
             self.desk.grant(ready.id, grant);
         }
@@ -153,6 +159,7 @@ impl Run<'_> {
             self.record(at, report)?;
         }
         self.note_supply(at);
+        self.after_poll(at);
         match polled {
             Ok(Poll::Pending) => {}
             Ok(Poll::Ready(answer)) => self.returned(at, answer),
@@ -163,7 +170,7 @@ impl Run<'_> {
     }
 
     /// Whoever was woken in this turn can run since then.
-    fn note_woken(&mut self) {
+    pub(super) fn note_woken(&mut self) {
         let turn = self.turn;
         for task in &mut self.tasks {
             if task.given.woken.is_set() && !std::mem::replace(&mut task.woken_noted, true) {
@@ -173,9 +180,9 @@ impl Run<'_> {
     }
 
     /// Writes down what an operation did with its turn.
-    fn record(&mut self, task: TaskId, report: Report) -> Result<(), Error> {
-        let Task { delivery, process, .. } = &self.tasks[task];
-        let (delivery, process) = (*delivery, process.clone());
+    pub(super) fn record(&mut self, task: TaskId, report: Report) -> Result<(), Error> {
+        let Task { name, process, .. } = &self.tasks[task];
+        let (name, process) = (*name, process.clone());
         match report {
             Report::Acted(number, mut facts, words) => {
                 if self.detail == Detail::Watched && facts.changes {
@@ -184,14 +191,21 @@ impl Run<'_> {
                 if facts.reads_clock {
                     self.desk.clock().read();
                 }
-                let at = delivery.operation(number);
+                if facts.changes {
+                    self.note_change();
+                }
+                let at = name.operation(number);
+                let acks = facts.acks;
                 self.events.push(Event::Step { at, process, facts, words });
                 self.lift_holds(|until| until == Until::Point(at));
+                if acks {
+                    self.acks_early(task);
+                }
             }
             Report::Blocked(number, ticket, patience, words) => {
                 let until = self.desk.clock().now() + patience;
                 if self.desk.block(ticket, until) {
-                    self.events.push(Event::Blocked { at: delivery.operation(number), process, until, words });
+                    self.events.push(Event::Blocked { at: name.operation(number), process, until, words });
                 }
             }
         }
@@ -206,10 +220,14 @@ impl Run<'_> {
     }
 
     /// Remembers whether the handler used the clock or the randomness that it was given.
-    fn note_supply(&mut self, task: TaskId) {
-        let delivery = self.tasks[task].delivery;
-        let drew = self.tasks[task].given.supply.drew();
+    pub(super) fn note_supply(&mut self, task: TaskId) {
         let read = self.desk.clock().take_read();
+        let delivery = match (self.tasks[task].name, self.tasks[task].kind) {
+            (TaskName::Delivery(delivery), _) => delivery,
+            (_, Kind::Round(round)) if read => return self.round_reads_clock(round),
+            _ => return,
+        };
+        let drew = self.tasks[task].given.supply.drew();
         if self.tasks[task].given.supply.asked_for_key() {
             self.plan.habits.asks_for_keys.set(true);
         }
@@ -219,18 +237,22 @@ impl Run<'_> {
     }
 
     fn returned(&mut self, task: TaskId, answer: Answer) {
-        let Task { delivery, process, .. } = &self.tasks[task];
-        let (delivery, process) = (*delivery, process.clone());
+        let Task { name, kind, process, .. } = &self.tasks[task];
+        let (delivery, process) = match *name {
+            TaskName::Delivery(delivery) => (delivery, process.clone()),
+            TaskName::Round(round) => return self.round_returned(task, round, answer),
+        };
+        let acked = matches!(kind, Kind::Delivery { acked: true, .. });
         self.drop_work(task);
         self.events.push(Event::Returned { delivery, process, answer: answer.clone() });
+        if answer == Answer::Done && self.fates[delivery.message].handled.is_none() {
+            self.fates[delivery.message].handled = Some(self.events.len());
+            self.hold_copies(delivery.message);
+        }
         match answer {
-            Answer::Done => {
-                if self.fates[delivery.message].handled.is_none() {
-                    self.fates[delivery.message].handled = Some(self.events.len());
-                    self.hold_copies(delivery.message);
-                }
-                self.tasks[task].state = State::AtAck(Answer::Done);
-            }
+            // The broker has nothing more to hear.
+            _ if acked => self.leave(task, Ending::Acked),
+            Answer::Done => self.tasks[task].state = State::AtAck(Answer::Done),
             Answer::Reject(_) => self.tasks[task].state = State::AtAck(answer),
             // The broker hears of it at once: a crash here would come to the same redelivery.
             Answer::Retry(_) | Answer::Panicked(_) => self.settle(task, &answer, true),
@@ -239,19 +261,44 @@ impl Run<'_> {
 
     /// The broker hears how a delivery ended, unless its acknowledgement is lost on the way.
     pub(super) fn settle(&mut self, task: TaskId, answer: &Answer, heard: bool) {
-        let Task { delivery, process, copy, .. } = &self.tasks[task];
-        let (delivery, process, copy) = (*delivery, process.clone(), *copy);
+        let (delivery, _) = self.tasks[task].delivery().expect("only deliveries are settled");
+        let process = self.tasks[task].process.clone();
         let (how, ending) = match answer {
             _ if !heard => (Settlement::AckLost, Ending::Silent),
             Answer::Done => (Settlement::Acked, Ending::Acked),
             Answer::Reject(_) => (Settlement::DeadLettered, Ending::Rejected),
             Answer::Retry(_) | Answer::Panicked(_) => (Settlement::Nacked, Ending::Retried),
         };
-        self.queue.ended(copy, ending, self.desk.clock().now());
         if how == Settlement::DeadLettered && self.fates[delivery.message].handled.is_none() {
             self.fates[delivery.message].dead_lettered = true;
         }
         self.events.push(Event::Settled { delivery, process, how });
+        self.leave(task, ending);
+    }
+
+    /// A delivery is over, for the broker too.
+    pub(super) fn leave(&mut self, task: TaskId, ending: Ending) {
+        if let Some((_, copy)) = self.tasks[task].delivery() {
+            self.queue.ended(copy, ending, self.desk.clock().now());
+        }
         self.ended(task);
+    }
+
+    /// A handler, or what it spawned, acknowledged its message by itself.
+    fn acks_early(&mut self, task: TaskId) {
+        let by = match self.tasks[task].kind {
+            Kind::Spawned { by } => by,
+            _ => task,
+        };
+        let process = self.tasks[by].process.clone();
+        if let (TaskName::Delivery(delivery), Kind::Delivery { copy, acked: acked @ false }) =
+            (self.tasks[by].name, &mut self.tasks[by].kind)
+        {
+            *acked = true;
+            let copy = *copy;
+            self.queue.acked(copy);
+            self.fates[delivery.message].acknowledged = true;
+            self.events.push(Event::Settled { delivery, process, how: Settlement::AckedEarly });
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! The machine and the handles that it gave out meet here, through a thread-local: handles and their futures are `Send` and
 //! hold nothing of the machine. What an operation does at the desk is `ticket`; when a ticket is granted is the scheduler's.
 
+mod crowd;
 mod ticket;
 
 use std::{
@@ -22,6 +23,8 @@ use redeliver_point::host;
 pub(crate) use self::ticket::{Registered, Terms, Ticket, lives, now, release_locks};
 #[cfg(feature = "sqlite")]
 pub(crate) use self::ticket::{acted_further, allowance, give_up};
+use self::crowd::{Asks, Crowd};
+pub(super) use self::crowd::SettleTurn;
 pub(super) use self::ticket::{step_begins, step_ends};
 use super::{
     clock::Clock,
@@ -43,6 +46,8 @@ pub(crate) struct Desk {
     next: Cell<u64>,
     /// The task that is being polled, and how many operations it has registered so far.
     polled: Cell<Option<(TaskId, u32)>>,
+    /// The tasks that handlers spawned.
+    crowd: RefCell<Crowd>,
     /// What its own waker wakes. Nobody has to be woken with it in a poll of that very task.
     own_waker: Cell<*const ()>,
     granted: Cell<Option<(TicketId, Grant)>>,
@@ -76,6 +81,8 @@ struct Entry {
     /// Its number among the operations of its delivery, from 1, in order of registration.
     number: u32,
     waits: Waits,
+    /// Synchronous code asks for it.
+    stepped: bool,
     /// When its store gives up, if it has found a lock taken.
     patience_ends: Option<Duration>,
     /// Whom to wake when it is granted, if that is not the task itself: who polls it may poll nobody who was not woken.
@@ -103,6 +110,8 @@ pub(crate) struct Ready {
     pub(crate) number: u32,
     /// It has waited for a lock as long as its store does.
     pub(crate) give_up: bool,
+    /// Synchronous code asks for it.
+    pub(crate) stepped: bool,
 }
 
 /// What an operation may do now.
@@ -112,6 +121,16 @@ pub(crate) struct Grant {
     pub(crate) fault: Option<Injected>,
     /// It has waited for a lock as long as its store does: it must not wait again, but return the store's own error.
     pub(crate) give_up: bool,
+}
+
+/// What becomes of an operation that asks for its turn.
+enum Claim {
+    /// It waits.
+    Waits(TicketId),
+    /// Its process has died: it waits for ever.
+    Dead,
+    /// Whoever polls it is none of the machine's tasks.
+    Nobody,
 }
 
 /// What an operation of this number did with its turn.
@@ -131,6 +150,7 @@ impl Desk {
             tickets: RefCell::default(),
             next: Cell::new(DESKS.fetch_add(1, Ordering::Relaxed) << 40),
             polled: Cell::new(None),
+            crowd: RefCell::default(),
             own_waker: Cell::new(std::ptr::null()),
             granted: Cell::new(None),
             reports: RefCell::default(),
@@ -148,6 +168,7 @@ impl Desk {
     pub(crate) fn begin(&self, processes: usize, detail: Detail) {
         self.tickets.borrow_mut().clear();
         self.polled.set(None);
+        self.crowd.borrow_mut().clear();
         self.granted.set(None);
         self.reports.borrow_mut().clear();
         self.detail.set(detail);
@@ -183,7 +204,28 @@ impl Desk {
 
     /// It was: how many operations it has registered now.
     pub(crate) fn end_poll(&self) -> u32 {
+        self.own_waker.set(std::ptr::null());
         self.polled.take().map_or(0, |(_, operations)| operations)
+    }
+
+    /// Whatever tokio spawned up to this, and after the mark before, was spawned by this task.
+    pub(crate) fn mark(&self, upto: tokio::task::Id, spawner: TaskId) {
+        self.crowd.borrow_mut().mark(upto, spawner);
+    }
+
+    /// Tokio's tasks are about to be polled.
+    pub(crate) fn begin_settling(&self, turn: SettleTurn) {
+        self.crowd.borrow_mut().begin(turn);
+    }
+
+    /// They were.
+    pub(crate) fn end_settling(&self) -> Option<SettleTurn> {
+        self.crowd.borrow_mut().end()
+    }
+
+    /// This task died with its process: what it spawned never acts again.
+    pub(crate) fn dies(&self, task: TaskId) {
+        self.crowd.borrow_mut().dies(task);
     }
 
     /// Lets this ticket act in the next poll of its task, and wakes it.
@@ -225,8 +267,8 @@ impl Desk {
     pub(crate) fn first_ready(&self, task: TaskId) -> Option<Ready> {
         let tickets = self.tickets.borrow();
         let ready = |entry: &&Entry| entry.task == task && matches!(entry.waits, Waits::Turn | Waits::Conflict);
-        let Entry { id, number, waits, .. } = tickets.iter().find(ready)?;
-        Some(Ready { id: *id, number: *number, give_up: *waits == Waits::Conflict })
+        let Entry { id, number, waits, stepped, .. } = tickets.iter().find(ready)?;
+        Some(Ready { id: *id, number: *number, give_up: *waits == Waits::Conflict, stepped: *stepped })
     }
 
     /// Whether an operation found a lock taken and has not acted since.
@@ -307,19 +349,29 @@ impl Desk {
         self.alive.borrow().get(process.index()) == Some(&process.incarnation())
     }
 
-    fn register(&self, waker: Option<&Waker>) -> Option<TicketId> {
-        let (task, operations) = self.polled.get()?;
+    fn register(&self, waker: Option<&Waker>) -> Claim {
+        let (task, number) = match self.polled.get() {
+            Some((task, operations)) => (task, operations + 1),
+            None => match self.crowd.borrow_mut().asks() {
+                Asks::Task(task, number) => (task, number),
+                Asks::Dead => return Claim::Dead,
+                Asks::Nobody => return Claim::Nobody,
+            },
+        };
         assert!(
             !self.stepping.get(),
             "an operation of a handle within `step`: it is a step of its own, so await it as it is"
         );
-        let number = operations + 1;
-        self.polled.set(Some((task, number)));
+        if self.polled.get().is_some() {
+            self.polled.set(Some((task, number)));
+        }
         let id = TicketId(self.next.get());
         self.next.set(id.0 + 1);
+        let stepped = waker.is_none();
         let waker = waker.filter(|waker| self.is_foreign(waker)).cloned();
-        self.tickets.borrow_mut().push(Entry { id, task, number, waits: Waits::Turn, patience_ends: None, waker });
-        Some(id)
+        let waits = Waits::Turn;
+        self.tickets.borrow_mut().push(Entry { id, task, number, waits, stepped, patience_ends: None, waker });
+        Claim::Waits(id)
     }
 
     /// Whether this waker does not wake the task that is being polled itself.

@@ -5,7 +5,7 @@
 use super::{
     desk::{Grant, Ready, TaskId, release_locks},
     replay::{FaultState, Run},
-    task::{Hold, State, Task, Until},
+    task::{Hold, Kind, State, Task, Until},
     trace::{Answer, Event, Injected, Origin},
 };
 use crate::{
@@ -45,6 +45,7 @@ impl Run<'_> {
                 let process = self.tasks[task].process.clone();
                 self.crash(&process);
             }
+            Fault::Cancel { .. } => self.cancel(task, index, ready),
             Fault::LoseAck { .. } => match self.tasks[task].state.clone() {
                 State::AtAck(Answer::Done) => {
                     self.acts(index);
@@ -65,12 +66,15 @@ impl Run<'_> {
 
     /// Whether this point has acted, or its delivery has ended.
     fn has_come(&self, point: Coordinate) -> bool {
-        let ended = |task: &Task| task.delivery == point.delivery && task.state == State::Ended;
+        let ended = |task: &Task| task.name == point.task && task.state == State::Ended;
         self.tasks.iter().any(ended) || self.events.iter().any(|event| event.point() == Some(point))
     }
 
     fn overlap(&mut self, task: TaskId, index: usize, to: Option<usize>) -> Result<(), Error> {
-        let copy = self.tasks[task].copy;
+        let Some((_, copy)) = self.tasks[task].delivery() else {
+            self.refuse(index, "it is no delivery that stands there");
+            return Ok(());
+        };
         if self.queue.copy(copy).settled {
             self.refuse(index, "the message was acknowledged by then: no broker delivers it again");
             return Ok(());
@@ -118,17 +122,41 @@ impl Run<'_> {
         let lost: Vec<TaskId> = (0..self.tasks.len())
             .filter(|task| self.tasks[*task].process == *process && self.tasks[*task].state != State::Ended)
             .collect();
-        let names = lost.iter().map(|task| self.tasks[*task].delivery).collect();
+        let own = lost.iter().filter(|task| !matches!(self.tasks[**task].kind, Kind::Spawned { .. }));
+        let names = own.map(|task| self.tasks[*task].name).collect();
         self.events.push(Event::Crashed { process: process.clone(), lost: names });
-        let now = self.desk.clock().now();
+        for task in 0..self.tasks.len() {
+            if self.tasks[task].process == *process {
+                self.desk.dies(task);
+            }
+        }
         for task in lost {
-            let copy = self.tasks[task].copy;
-            self.ended(task);
-            self.queue.ended(copy, Ending::Silent, now);
+            self.leave(task, Ending::Silent);
         }
         self.handlers.crash(process);
+        self.restart_rounds(process.index());
         // Whatever locks it held are free now.
         release_locks();
+    }
+
+    /// The handler's future is dropped where it stands, and its drop guards run. What it spawned goes on.
+    fn cancel(&mut self, task: TaskId, index: usize, ready: Option<Ready>) {
+        let task = match self.tasks[task].kind {
+            Kind::Spawned { by } => by,
+            _ => task,
+        };
+        let Some(ready) = ready.filter(|_| self.tasks[task].work.is_some()) else {
+            return self.refuse(index, "the handler had returned there");
+        };
+        if ready.stepped {
+            return self.refuse(index, "synchronous code runs there, which goes on whoever waits for it");
+        }
+        self.acts(index);
+        let Task { name, process, .. } = &self.tasks[task];
+        self.events.push(Event::Cancelled { task: *name, process: process.clone() });
+        self.drop_work(task);
+        self.after_poll(task);
+        self.leave(task, Ending::Silent);
     }
 
     /// An operation is told to fail or to lose its reply; it says whether it did.
@@ -140,7 +168,7 @@ impl Run<'_> {
         let (position, place, last_fault) = (self.events.len(), self.acted.len(), self.last_fault);
         self.acts(index);
         self.poll(task, Some((ready, Grant { fault: Some(what), give_up: false })))?;
-        let point = self.tasks[task].delivery.operation(ready.number);
+        let point = self.tasks[task].name.operation(ready.number);
         let acted = match self.events.get(position) {
             Some(Event::Step { at, facts, .. }) if *at == point => Some(facts.suffered == Some(what)),
             _ => None,

@@ -7,7 +7,7 @@ use std::task::Waker;
 use redeliver_point::host::{Acted, Fault, Granted, Host, Registered, Turn};
 
 use super::{
-    desk::{Ticket, step_begins, step_ends},
+    desk::{self, Ticket, step_begins, step_ends},
     trace::{Facts, Injected, Words},
 };
 
@@ -21,8 +21,9 @@ struct Waiting(Ticket);
 impl Host for Machine {
     fn register(&self, waker: &Waker) -> Registered {
         match Ticket::register_polled_by(waker) {
-            Some(ticket) => Registered::Waits(Box::new(Waiting(ticket))),
-            None => Registered::Never,
+            desk::Registered::Waits(ticket) => Registered::Waits(Box::new(Waiting(ticket))),
+            desk::Registered::Dead => Registered::Dead,
+            desk::Registered::Outside => Registered::Never,
         }
     }
 
@@ -80,7 +81,7 @@ mod tests {
     use crate::{
         Error, KeyValue,
         machine::{
-            testing::{Given, Log, Stage, at, crash, fail, lines, lose_reply, points, unused},
+            testing::{Given, Log, Stage, at, crash, delivery, fail, lines, lose_reply, points, unused},
             trace::{Answer, Event},
         },
     };
@@ -134,7 +135,7 @@ mod tests {
             step("op", op(&heard, &format!("attempt {}", given.attempt))).or_fail(lost).await
         });
         let answer = Event::Returned {
-            delivery: at(0, 1, 1).delivery,
+            delivery: delivery(0, 1),
             process: crate::Process::new(0, 0),
             answer: Answer::Retry(lost()),
         };

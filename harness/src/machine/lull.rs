@@ -26,6 +26,7 @@ impl Run<'_> {
         let position = self.events.len();
         if self.detail != Detail::Lulls
             || self.acted.len() < self.plan.faults.len()
+            || self.touched
             || self.tasks.iter().any(|task| task.state != State::Ended)
             || self.lulls.last().is_some_and(|lull| lull.position == position)
         {
@@ -45,7 +46,7 @@ impl Run<'_> {
         self.deferrals_hold(&mut hasher);
         (&self.numbers, &self.homes).hash(&mut hasher);
         for fate in &self.fates {
-            (fate.first_delivered.is_some(), fate.dead_lettered, &fate.supplied).hash(&mut hasher);
+            (fate.first_delivered.is_some(), fate.dead_lettered, fate.acknowledged, &fate.supplied).hash(&mut hasher);
             for other in &self.fates {
                 // `m0` came before `m1` if it was handled before that was first delivered: later is not yet.
                 let before =
@@ -53,6 +54,7 @@ impl Run<'_> {
                 (fate.handled.is_some(), before).hash(&mut hasher);
             }
         }
+        self.rounds_stand(&mut hasher);
         self.was_disturbed().hash(&mut hasher);
         self.deadlines().hash(&mut hasher);
         hasher.finish()
@@ -71,7 +73,7 @@ impl Run<'_> {
     /// Whether anything but the order of deliveries was out of the ordinary: some anomalies are only named without that.
     fn was_disturbed(&self) -> bool {
         self.events.iter().any(|event| match event {
-            Event::Crashed { .. } => true,
+            Event::Crashed { .. } | Event::Cancelled { .. } => true,
             Event::Step { facts, .. } => facts.suffered.is_some() || facts.gave_up,
             _ => false,
         })

@@ -20,13 +20,16 @@ pub(crate) mod quiet;
 mod recording;
 mod replay;
 mod room;
+mod rounds;
 mod schedule;
+mod spawned;
 mod standing;
 mod task;
 #[cfg(test)]
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+mod tokio;
 pub(crate) mod trace;
 
 pub(crate) use clock::Clock;
@@ -34,6 +37,6 @@ pub(crate) use clock::Clock;
 pub(crate) use desk::{Grant, Ticket, acted_further, allowance, give_up};
 pub(crate) use desk::{lives, now, release_locks};
 pub(crate) use operation::{Act, Operation, Turn as OperationTurn, operate};
-pub(crate) use plan::{Call, Habits, Handlers, Plan, Turn};
+pub(crate) use plan::{Background, Call, Habits, Handlers, Plan, Turn};
 pub(crate) use replay::Machine;
 pub(crate) use task::Work;

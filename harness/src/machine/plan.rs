@@ -4,7 +4,7 @@ use super::{task::Work, trace::Supplied};
 use crate::{
     Error,
     delivery::{CopyId, HeldCopy, Queue, Rules},
-    history::{DeliveryName, Fault},
+    history::{DeliveryName, Fault, Label},
     message::Supply,
     store::{Observation, Process},
 };
@@ -23,10 +23,22 @@ pub(crate) struct Plan<'a> {
     pub(crate) faults: &'a [Fault],
     /// Set for a reference run: each of these once, one after the other, whatever comes of it.
     pub(crate) turns: Option<&'a [Turn]>,
+    /// For a reference run: whatever goes on in the background comes to rest before the next delivery, not only in the end.
+    pub(crate) rests_between: bool,
+    /// What every process does beside handling messages.
+    pub(crate) works: &'a [Background],
     /// For a reference run: not before this time is it observed.
     pub(crate) until: Duration,
     /// The machine notes here what it sees.
     pub(crate) habits: &'a Habits,
+}
+
+/// Work of a process that no message asks for: a round of it every so often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Background {
+    pub(crate) label: Label,
+    /// From the end of a round to the beginning of the next. At least a millisecond.
+    pub(crate) period: Duration,
 }
 
 /// What a handler was ever seen to do, in any replay.
@@ -34,6 +46,8 @@ pub(crate) struct Plan<'a> {
 pub(crate) struct Habits {
     /// Several things at once in one delivery.
     pub(crate) concurrent: Cell<bool>,
+    /// It waited for something that is not ours, or spawned something: for a timer, most likely.
+    pub(crate) waits_elsewhere: Cell<bool>,
     /// It looked at an ordering key.
     pub(crate) asks_for_keys: Cell<bool>,
 }
@@ -73,6 +87,9 @@ pub(crate) trait Handlers {
 
     /// Calls the handler for one delivery, starting the process if it does not run.
     fn start(&mut self, call: Call) -> Result<Work, Error>;
+
+    /// Begins a round of background work, starting the process if it does not run.
+    fn begin_round(&mut self, process: &Process, work: usize) -> Result<Work, Error>;
 
     /// The process died: what it held is dropped, what it left open is undone.
     fn crash(&mut self, process: &Process);
@@ -138,6 +155,10 @@ impl Queue for Once {
         copy.attempts += 1;
         copy.in_flight += 1;
         copy.attempts
+    }
+
+    fn acked(&mut self, copy: CopyId) {
+        self.copies[copy.0].settled = true;
     }
 
     fn ended(&mut self, copy: CopyId, _how: crate::delivery::Ending, _now: Duration) -> bool {

@@ -14,9 +14,32 @@ use std::{
 thread_local! {
     static QUIET: Cell<u32> = const { Cell::new(0) };
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
+    static UNCONTROLLED: Cell<Option<&'static str>> = const { Cell::new(None) };
 }
 
 static HOOK: Once = Once::new();
+
+/// What tokio says, in the beginning, where a handler asks for something that a paused runtime on one thread has not; and
+/// what we say to that.
+const UNCONTROLLED_PANICS: [(&str, &str); 3] = [
+    (
+        "A Tokio 1.x context was found, but IO is disabled",
+        "the handler does real I/O (a socket, a pipe, a signal): put it behind `step`",
+    ),
+    (
+        "`spawn_local` called from outside of a",
+        "the handler calls `spawn_local`, which is not supported: use `tokio::spawn`, or `join!`",
+    ),
+    (
+        "can call blocking only when running on the multi-threaded runtime",
+        "the handler calls `block_in_place`, which needs threads: call what blocks directly, or put it behind `step`",
+    ),
+];
+
+/// What a handler asked for since this was last called, that the machine cannot control.
+pub(super) fn take_uncontrolled() -> Option<&'static str> {
+    UNCONTROLLED.take()
+}
 
 /// While it lives, panics on this thread are not printed.
 pub(crate) struct Quiet(());
@@ -31,9 +54,14 @@ pub(crate) fn begin() -> Quiet {
             } else {
                 let place = info.location().map(|at| format!("{}:{}", at.file(), at.line()));
                 PLACE.set(place);
+                let said = info.payload_as_str().unwrap_or_default();
+                if let Some((_, why)) = UNCONTROLLED_PANICS.iter().find(|(panic, _)| said.starts_with(panic)) {
+                    UNCONTROLLED.set(Some(why));
+                }
             }
         }));
     });
+    UNCONTROLLED.set(None);
     QUIET.set(QUIET.get() + 1);
     Quiet(())
 }

@@ -12,7 +12,9 @@ use super::{
     plan::{Handlers, Plan},
     quiet,
     room::Room,
-    task::{State, Task, Until},
+    rounds::Round,
+    task::{Kind, State, Task, Until},
+    tokio::Runtime,
     trace::{Acted, Answer, Detail, End, Event, Fate, Lull, Replay, Supplied, Unused},
 };
 use crate::{
@@ -29,6 +31,8 @@ const MOST_STEPS: u32 = 10_000;
 pub(crate) struct Machine {
     desk: &'static Desk,
     room: Cell<Room>,
+    /// Used again by the next replay where nothing is left in it.
+    runtime: Cell<Option<Runtime>>,
 }
 
 /// The state of one replay.
@@ -64,6 +68,17 @@ pub(super) struct Run<'a> {
     /// A hash of what is not in the events, taken when the last fault had acted.
     pub(super) standing: Option<u64>,
     pub(super) lulls: Vec<Lull>,
+    /// What processes do beside handling messages.
+    pub(super) rounds: Vec<Round>,
+    /// How often something durable changed.
+    pub(super) changes: u64,
+    pub(super) runtime: &'a Runtime,
+    /// How many of tokio's tasks had not ended when it last came to rest.
+    pub(super) spawned: usize,
+    /// A handler spawned something, or waits for something that is not ours.
+    pub(super) touched: bool,
+    /// What a handler asked for that the machine cannot control.
+    pub(super) uncontrolled: Option<&'static str>,
 }
 
 /// How a fault stands in a replay.
@@ -80,7 +95,7 @@ pub(super) enum FaultState {
 impl Machine {
     /// Uses this thread's machine: one is made for a thread and used for all of its replays.
     pub(crate) fn on_this_thread<T>(with: impl FnOnce(&Machine) -> T) -> T {
-        thread_local!(static MACHINE: Machine = Machine { desk: Desk::new(), room: Cell::default() });
+        thread_local!(static MACHINE: Machine = Machine { desk: Desk::new(), room: Cell::default(), runtime: Cell::default() });
         MACHINE.with(with)
     }
 
@@ -88,30 +103,52 @@ impl Machine {
     ///
     /// # Errors
     /// What a store met while it was reset, opened or observed; a panic anywhere but in a handler; a replay within a
-    /// handler of another one.
+    /// handler of another one, or within a tokio runtime.
     pub(crate) fn replay(&self, plan: &Plan<'_>, handlers: &mut dyn Handlers, detail: Detail) -> Result<Replay, Error> {
         let Some(_desk) = self.desk.enter() else {
             return Err(Error::other("a replay within a replay: a check cannot be made by a handler"));
+        };
+        if ::tokio::runtime::Handle::try_current().is_ok() {
+            return Err(Error::other("a check within a tokio runtime: use `#[test]`, not `#[tokio::test]`"));
+        }
+        let runtime = match self.runtime.take() {
+            Some(runtime) => runtime,
+            None => Runtime::new().map_err(Error::other)?,
         };
         let _quiet = quiet::begin();
         self.desk.begin(plan.processes, detail);
         // Panics of this thread are not printed meanwhile, so one must not go by without its words.
         let replayed = panic::catch_unwind(panic::AssertUnwindSafe(|| {
             handlers.reset()?;
-            let mut run = Run::new(self.desk, plan, handlers, detail, self.room.take());
+            let _entered = runtime.enter();
+            runtime.set_zero(Duration::ZERO);
+            let mut run = Run::new(self.desk, plan, handlers, detail, self.room.take(), &runtime);
             let ended = run.start().and_then(|()| run.run_on());
             let replay = ended.and_then(|end| run.finish(end));
             // Whatever is left is dropped by dead processes: nothing that it does in dropping reaches a store.
             run.drop_everything();
-            self.room.set(run.leave());
+            self.room.set(run.clear());
             replay
         }));
+        // What is left of spawned tasks is dropped with it, by dead processes too.
+        if replayed.is_ok() && runtime.alive() == 0 && !runtime.uses_threads() {
+            self.runtime.set(Some(runtime));
+        } else {
+            quiet::swallow(|| drop(runtime));
+        }
         replayed.unwrap_or_else(|panic| Err(Error::Other(quiet::message(panic.as_ref()))))
     }
 }
 
 impl<'a> Run<'a> {
-    fn new(desk: &'a Desk, plan: &'a Plan<'a>, handlers: &'a mut dyn Handlers, detail: Detail, mut room: Room) -> Self {
+    fn new(
+        desk: &'a Desk,
+        plan: &'a Plan<'a>,
+        handlers: &'a mut dyn Handlers,
+        detail: Detail,
+        mut room: Room,
+        runtime: &'a Runtime,
+    ) -> Self {
         Self {
             desk,
             plan,
@@ -134,12 +171,18 @@ impl<'a> Run<'a> {
             seen_before: None,
             standing: None,
             lulls: Vec::new(),
+            rounds: Vec::new(),
+            changes: 0,
+            runtime,
+            spawned: 0,
+            touched: false,
+            uncontrolled: None,
             room,
         }
     }
 
     /// Leaves its room to the next replay.
-    fn leave(self) -> Room {
+    fn clear(self) -> Room {
         let Run { mut room, mut tasks, faults, numbers, homes, queue, plan, .. } = self;
         room.given.extend(tasks.drain(..).map(|task| task.given));
         let queue = if plan.turns.is_none() { Some((plan.rules.name(), queue)) } else { room.queue.take() };
@@ -150,6 +193,7 @@ impl<'a> Run<'a> {
         if self.detail == Detail::Watched {
             self.seen_before = Some(self.handlers.observe()?);
         }
+        self.begin_rounds();
         Ok(())
     }
 
@@ -160,7 +204,7 @@ impl<'a> Run<'a> {
             self.turn += 1;
             self.note_standing();
             self.note_lull()?;
-            if let Some(trouble) = self.desk.take_trouble() {
+            if let Some(trouble) = self.desk.take_trouble().or_else(|| self.beyond_control()) {
                 return Ok(End::Inconclusive(trouble));
             }
             if self.steps > MOST_STEPS {
@@ -171,22 +215,23 @@ impl<'a> Run<'a> {
     }
 
     fn never_ends(&self) -> String {
-        let who = self.last.map(|task| self.tasks[task].delivery.to_string()).unwrap_or_default();
+        let who = self.last.map(|task| self.tasks[task].name.to_string()).unwrap_or_default();
         format!(
             "{who} made {MOST_STEPS} steps without an end: a loop that waits for what only another delivery can do?"
         )
     }
 
     fn how_it_ended(&self) -> End {
-        if let Some(task) = self.tasks.iter().find(|task| task.state != State::Ended) {
+        let ends = |task: &&Task| task.state == State::Ended || matches!(task.kind, Kind::Spawned { .. });
+        if let Some(task) = self.tasks.iter().find(|task| !ends(task)) {
             return End::Inconclusive(format!(
                 "{} waits for something that the harness does not run: put real I/O behind `step`, and let nothing wait \
                  for another thread",
-                task.delivery
+                task.name
             ));
         }
         let stuck: Vec<usize> = (0..self.fates.len())
-            .filter(|message| self.fates[*message].handled.is_none() && !self.fates[*message].dead_lettered)
+            .filter(|message| !self.fates[*message].is_over())
             .collect();
         if stuck.is_empty() { End::Drained } else { End::Stuck(stuck) }
     }
@@ -268,10 +313,14 @@ impl<'a> Run<'a> {
     pub(super) fn ended(&mut self, task: TaskId) {
         self.drop_work(task);
         self.tasks[task].state = State::Ended;
-        let delivery = self.tasks[task].delivery;
+        if let Kind::Round(round) = self.tasks[task].kind {
+            self.rest_round(round);
+        }
+        let name = self.tasks[task].name;
         self.lift_holds(|until| match until {
             Until::Task(other) => other == task,
-            Until::Point(point) => point.delivery == delivery,
+            // What it spawned may still come to that point.
+            Until::Point(point) => point.task == name,
             Until::NothingElse => false,
         });
     }

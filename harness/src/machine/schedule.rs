@@ -1,7 +1,7 @@
 //! The scheduling order: who goes next.
 //!
-//! In this order: the task that ran last if it can run, else the runnable one that waited longest; a delivery that is due;
-//! the task that was paused longest ago; the next deadline of the clock. When nothing of that is left, first those who stand
+//! In this order: the task that ran last if it can run, else the runnable one that waited longest; a delivery that is due; a
+//! round of background work that is due; the task that was paused longest ago; the next deadline of the clock. When nothing of that is left, first those who stand
 //! `until` something that never came go on, then what was deferred past a message that is never handled.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::{
     desk::{TaskId, TicketId},
     replay::Run,
-    task::{Hold, State, Until},
+    task::{Hold, State, Task, Until},
     trace::{Detail, Event, Origin},
 };
 use crate::{
@@ -56,18 +56,45 @@ impl Run<'_> {
             }
             return Ok(true);
         }
+        // Where a reference run rests between its deliveries, the next one waits for that.
+        if self.plan.rests_between && self.pass_time()? {
+            return Ok(true);
+        }
         if let Some(copy) = self.due_copy() {
             self.deliver_due(copy)?;
             return Ok(true);
         }
+        if let Some(round) = self.due_round() {
+            self.begin_round(round)?;
+            return Ok(true);
+        }
         // Who stands for another delivery goes on before the clock moves, if that one was paused in its turn.
         Ok(self.resume(|until| !matches!(until, Until::Point(_)))
-            || self.next_deadline()
+            || self.next_deadline()?
             || self.resume(|_| true)
             || self.give_up_deferrals())
     }
 
-    fn choose(&self) -> Option<TaskId> {
+    /// In a reference run: a round that something calls for, or the next one of tokio's timers. Whether there was one.
+    fn pass_time(&mut self) -> Result<bool, Error> {
+        if self.tasks.iter().any(Task::is_open) {
+            return Ok(false);
+        }
+        if let Some(round) = self.due_round() {
+            return self.begin_round(round).map(|_| true);
+        }
+        let horizon = self.desk.clock().now().saturating_add(self.plan.rules.horizon());
+        let round = self.next_round().filter(|round| *round <= horizon);
+        if self.jump_to_timer(round.unwrap_or(horizon))? {
+            return Ok(true);
+        }
+        round.map_or(Ok(false), |round| {
+            self.set_clock(round);
+            Ok(true)
+        })
+    }
+
+    pub(super) fn choose(&self) -> Option<TaskId> {
         if let Some(last) = self.last.filter(|last| self.runs_on || self.can_run(*last)) {
             return Some(last);
         }
@@ -147,21 +174,33 @@ impl Run<'_> {
         longest.is_some()
     }
 
-    /// Moves the clock to the next deadline: of a lock that is waited for, or of a delivery that is within the horizon.
-    fn next_deadline(&mut self) -> bool {
-        let now = self.desk.clock().now();
-        let horizon = self.last_fault.saturating_add(self.plan.rules.horizon());
-        let due = self.queue.next_due(now).filter(|due| *due <= horizon);
+    /// Moves the clock to the next deadline: of a lock that is waited for, of a timer, or of a delivery or a round that is
+    /// within the horizon. Whether there was one.
+    fn next_deadline(&mut self) -> Result<bool, Error> {
+        let due = self.due_within_horizon();
+        let round = self.next_round().filter(|round| *round <= self.horizon());
         let lock = self.desk.first_deadline();
-        match (lock, due) {
-            (Some((until, ticket)), _) if due.is_none_or(|due| until <= due) => {
-                self.set_clock(until);
-                self.gives_up(ticket);
-            }
-            (_, Some(due)) => self.set_clock(due),
-            _ => return false,
+        let ours = [due, round, lock.map(|(until, _)| until)].into_iter().flatten().min();
+        if self.jump_to_timer(ours.unwrap_or_else(|| self.horizon()))? {
+            return Ok(true);
         }
-        true
+        let Some(next) = ours else { return Ok(false) };
+        self.set_clock(next);
+        if let Some((_, ticket)) = lock.filter(|(until, _)| *until == next) {
+            self.gives_up(ticket);
+        }
+        Ok(true)
+    }
+
+    /// Beyond this time nothing is waited for.
+    fn horizon(&self) -> Duration {
+        self.last_fault.saturating_add(self.plan.rules.horizon())
+    }
+
+    /// When the next copy is due, if that is within the horizon.
+    pub(super) fn due_within_horizon(&self) -> Option<Duration> {
+        let now = self.desk.clock().now();
+        self.queue.next_due(now).filter(|due| *due <= self.horizon())
     }
 
     fn gives_up(&mut self, ticket: TicketId) {
@@ -182,6 +221,7 @@ impl Run<'_> {
         if to > self.desk.clock().now() {
             self.desk.clock().set(to);
             self.events.push(Event::Clock { to });
+            self.tokio_follows(to);
             // What expires now is the clock's doing and not that of the next step. A store that cannot say says so again.
             if self.detail == Detail::Watched
                 && let Ok(now) = self.handlers.observe()

@@ -30,6 +30,11 @@ impl Run<'_> {
         self.desk.remember(&mut hasher);
         self.queue.remember(&mut hasher);
         self.deferrals_hold(&mut hasher);
+        self.rounds_stand(&mut hasher);
+        if self.touched {
+            // What tokio knows nobody can tell: only the same faults lead to the same.
+            self.plan.faults.hash(&mut hasher);
+        }
         hasher.finish()
     }
 

@@ -1,4 +1,4 @@
-//! A task: one delivery in progress, and why it can or cannot run.
+//! A task: a delivery in progress, a round of background work, or what one of them spawned; and why it can or cannot run.
 
 use std::{
     future::Future,
@@ -13,7 +13,7 @@ use std::{
 use super::{clock::Clock, desk::TaskId, trace::Answer};
 use crate::{
     delivery::CopyId,
-    history::{Coordinate, DeliveryName},
+    history::{Coordinate, DeliveryName, TaskName},
     message::Supply,
     store::Process,
 };
@@ -21,10 +21,11 @@ use crate::{
 /// A handler at work.
 pub(crate) type Work = Pin<Box<dyn Future<Output = Answer>>>;
 
-/// One delivery in progress.
+/// What can be chosen to act next.
 pub(super) struct Task {
-    pub(super) delivery: DeliveryName,
-    pub(super) copy: CopyId,
+    /// What its operations are called by.
+    pub(super) name: TaskName,
+    pub(super) kind: Kind,
     pub(super) process: Process,
     pub(super) work: Option<Work>,
     pub(super) given: Given,
@@ -33,10 +34,36 @@ pub(super) struct Task {
     pub(super) hold: Option<Hold>,
     /// Since which turn it has been able to run; the smallest waited longest.
     pub(super) waiting_since: u64,
-    /// Operations registered so far.
+    /// Operations registered so far, those of what it spawned among them.
     pub(super) operations: u32,
     /// That it was woken is counted in `waiting_since`.
     pub(super) woken_noted: bool,
+}
+
+/// What a task is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A handler at work on this copy; `acked` once it has acknowledged it by itself.
+    Delivery { copy: CopyId, acked: bool },
+    /// A round of background work, by its place among all of the history.
+    Round(usize),
+    /// What another task spawned: polled by tokio and known from its first operation on.
+    Spawned { by: TaskId },
+}
+
+impl Task {
+    /// The delivery, if it is one itself.
+    pub(super) fn delivery(&self) -> Option<(DeliveryName, CopyId)> {
+        match (self.name, self.kind) {
+            (TaskName::Delivery(name), Kind::Delivery { copy, .. }) => Some((name, copy)),
+            _ => None,
+        }
+    }
+
+    /// It is a delivery that has not ended.
+    pub(super) fn is_open(&self) -> bool {
+        self.state != State::Ended && matches!(self.kind, Kind::Delivery { .. })
+    }
 }
 
 /// What a delivery in progress is given that others may hold on to. Used for another one when nobody does.

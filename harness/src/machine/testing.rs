@@ -1,9 +1,9 @@
 //! For tests only: a handler and a store driven through the real machine, without a `Harness` around them.
 
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, pin::Pin, rc::Rc};
 
 use super::{
-    Call, Habits, Handlers, Machine, Plan, Turn, Work, quiet,
+    Background, Call, Habits, Handlers, Machine, Plan, Turn, Work, quiet,
     trace::{Answer, Detail, Event, Replay},
 };
 use crate::{
@@ -26,7 +26,11 @@ pub(crate) struct Stage<S: Store, C, F> {
     boot: Boot<S, C>,
     handler: Rc<F>,
     processes: Vec<Option<Rc<C>>>,
+    works: Vec<Background>,
+    rounds: Vec<Round<C>>,
 }
+
+type Round<C> = Box<dyn Fn(Rc<C>) -> Pin<Box<dyn Future<Output = ()>>>>;
 
 impl<S: Store, F> Stage<S, S::Handle, F> {
     /// A process is the store's handle.
@@ -43,7 +47,34 @@ impl<S: Store, C: 'static, F> Stage<S, C, F> {
     where
         F: AsyncFn(&C, &Given) -> O + 'static,
     {
-        Self { store, boot: Box::new(boot), handler: Rc::new(handler), processes: Vec::new() }
+        Self {
+            store,
+            boot: Box::new(boot),
+            handler: Rc::new(handler),
+            processes: Vec::new(),
+            works: Vec::new(),
+            rounds: Vec::new(),
+        }
+    }
+
+    /// And each process does this once a second.
+    pub(crate) fn every_second(mut self, label: &str, work: impl AsyncFn(&C) + 'static) -> Self {
+        let (work, label) = (Rc::new(work), label.parse().expect("a label"));
+        self.works.push(Background { label, period: std::time::Duration::from_secs(1) });
+        self.rounds.push(Box::new(move |process| {
+            let work = Rc::clone(&work);
+            Box::pin(async move { (*work)(&process).await })
+        }));
+        self
+    }
+
+    fn running(&mut self, process: &Process) -> Result<Rc<C>, Error> {
+        let at = process.index();
+        if self.processes[at].is_none() {
+            let handle = self.store.open(process)?;
+            self.processes[at] = Some(Rc::new((self.boot)(handle)));
+        }
+        Ok(Rc::clone(self.processes[at].as_ref().expect("it was started just above")))
     }
 
     /// Replays a history of so many messages at `at-least-once`, in words.
@@ -79,6 +110,8 @@ impl<S: Store, C: 'static, F> Stage<S, C, F> {
             messages,
             faults,
             turns,
+            rests_between: false,
+            works: &self.works.clone(),
             until: std::time::Duration::ZERO,
             habits: &Habits::default(),
         };
@@ -98,12 +131,7 @@ where
     }
 
     fn start(&mut self, call: Call) -> Result<Work, Error> {
-        let at = call.process.index();
-        if self.processes[at].is_none() {
-            let handle = self.store.open(&call.process)?;
-            self.processes[at] = Some(Rc::new((self.boot)(handle)));
-        }
-        let process = Rc::clone(self.processes[at].as_ref().expect("it was started just above"));
+        let process = self.running(&call.process)?;
         let handler = Rc::clone(&self.handler);
         let given = Given { message: call.message, attempt: call.attempt };
         Ok(Box::pin(async move {
@@ -112,6 +140,15 @@ where
                 Outcome::Retry(why) => Answer::Retry(why),
                 Outcome::Reject(why) => Answer::Reject(why),
             }
+        }))
+    }
+
+    fn begin_round(&mut self, process: &Process, work: usize) -> Result<Work, Error> {
+        let process = self.running(process)?;
+        let round = (self.rounds[work])(process);
+        Ok(Box::pin(async move {
+            round.await;
+            Answer::Done
         }))
     }
 
@@ -168,6 +205,10 @@ pub(crate) fn crash(at: Coordinate) -> Fault {
     Fault::Crash { at }
 }
 
+pub(crate) fn cancel(at: Coordinate) -> Fault {
+    Fault::Cancel { at }
+}
+
 pub(crate) fn fail(at: Coordinate) -> Fault {
     Fault::Fail { at }
 }
@@ -203,6 +244,10 @@ fn line(event: &Event) -> String {
         Event::Returned { delivery, answer, .. } => format!("{delivery} {answer:?}"),
         Event::Settled { delivery, how, .. } => format!("{delivery} {how:?}"),
         Event::Crashed { process, .. } => format!("p{} crashed", process.index()),
+        Event::Cancelled { task, .. } => format!("{task} cancelled"),
+        Event::RoundBegan { round, .. } => format!("{round} began"),
+        Event::RoundEnded { round, panicked: None, .. } => format!("{round} ended"),
+        Event::RoundEnded { round, panicked: Some(why), .. } => format!("{round} panicked, {why}"),
         Event::Clock { to } => format!("clock {}s", to.as_secs_f64()),
     }
 }

@@ -42,7 +42,7 @@ async fn four_steps(kv: &KeyValue, given: &Given) -> Result<(), Error> {
 /// Which message each of the eight steps was of.
 fn interleaving(replay: &Replay) -> String {
     let steps = replay.events.iter().filter_map(|event| match event {
-        Event::Step { at, .. } => Some(if at.delivery.message == 0 { 'a' } else { 'b' }),
+        Event::Step { at, .. } => Some(if at.message() == Some(0) { 'a' } else { 'b' }),
         _ => None,
     });
     steps.collect()

@@ -8,7 +8,7 @@ use std::{
 };
 
 use crate::{
-    history::{Coordinate, DeliveryName, Place},
+    history::{Coordinate, DeliveryName, Place, RoundName, TaskName},
     store::{Observation, Process},
 };
 
@@ -62,16 +62,22 @@ pub(crate) struct Lull {
 pub(crate) enum Event {
     /// A delivery began.
     Delivered { delivery: DeliveryName, process: Process, origin: Origin },
+    /// A round of background work began.
+    RoundBegan { round: RoundName, process: Process },
     /// An operation acted, or failed as a fault or a lock made it.
     Step { at: Coordinate, process: Process, facts: Facts, words: Option<Box<Words>> },
     /// An operation found a lock taken and waits, but no longer than until this time.
     Blocked { at: Coordinate, process: Process, until: Duration, words: Option<Box<Words>> },
     /// A handler returned.
     Returned { delivery: DeliveryName, process: Process, answer: Answer },
+    /// A round of background work ended; with what it panicked, if it did.
+    RoundEnded { round: RoundName, process: Process, panicked: Option<String> },
     /// The broker heard of it, or should have.
     Settled { delivery: DeliveryName, process: Process, how: Settlement },
     /// A process died with all that it held; it starts again with its next delivery.
-    Crashed { process: Process, lost: Vec<DeliveryName> },
+    Crashed { process: Process, lost: Vec<TaskName> },
+    /// A handler, or a round, was dropped before its end, and its drop guards ran.
+    Cancelled { task: TaskName, process: Process },
     /// The clock moved.
     Clock { to: Duration },
 }
@@ -103,6 +109,8 @@ pub(crate) enum Answer {
 pub(crate) enum Settlement {
     /// Acknowledged.
     Acked,
+    /// Acknowledged by the handler itself, before it returned.
+    AckedEarly,
     /// Asked to deliver it again.
     Nacked,
     /// Put aside as a dead letter.
@@ -133,6 +141,10 @@ pub(crate) struct Facts {
     pub(crate) suffered: Option<Injected>,
     /// It waited for a lock as long as its store does, and got the store's own error.
     pub(crate) gave_up: bool,
+    /// It told the broker that the message is settled.
+    pub(crate) acks: bool,
+    /// Synchronous code did it: who waits for such code can be dropped, the code goes on.
+    pub(crate) stepped: bool,
     /// Whether what can be observed changed; only with [`Detail::Watched`].
     pub(crate) observed_change: bool,
 }
@@ -182,10 +194,19 @@ pub(crate) struct Fate {
     pub(crate) first_delivered: Option<usize>,
     /// How many events came before the end of its first delivery that returned done.
     pub(crate) handled: Option<usize>,
+    /// Its handler acknowledged it by itself.
+    pub(crate) acknowledged: bool,
     /// It was put aside as a dead letter and never handled.
     pub(crate) dead_lettered: bool,
     /// What each of its deliveries was supplied with.
     pub(crate) supplied: Vec<Supplied>,
+}
+
+impl Fate {
+    /// Whether nothing is to come for it: it was handled, or settled for good.
+    pub(crate) fn is_over(&self) -> bool {
+        self.handled.is_some() || self.dead_lettered || self.acknowledged
+    }
 }
 
 /// What a delivery was supplied with, that its handler may have used.
@@ -249,6 +270,19 @@ impl Hash for Event {
                 begin(state, 5, 0_u8, process);
                 lost.hash(state);
             }
+            Event::Cancelled { task, process } => {
+                begin(state, 7, 0_u8, process);
+                task.hash(state);
+            }
+            Event::RoundBegan { round, process } => {
+                begin(state, 8, 0_u8, process);
+                round.hash(state);
+            }
+            Event::RoundEnded { round, process, panicked } => {
+                begin(state, 9, 0_u8, process);
+                round.hash(state);
+                panicked.hash(state);
+            }
             Event::Clock { to } => {
                 state.write_u64(6);
                 to.hash(state);
@@ -273,8 +307,18 @@ fn place(state: &mut impl Hasher, at: Coordinate) {
         Place::Operation(n) => n,
         Place::Ack => 0,
     };
-    state.write_usize(at.delivery.message);
-    state.write_u64(u64::from(at.delivery.number) << 32 | u64::from(operation));
+    match at.task {
+        TaskName::Delivery(delivery) => {
+            state.write_usize(delivery.message);
+            state.write_u64(u64::from(delivery.number) << 32 | u64::from(operation));
+        }
+        // No message is so far back.
+        TaskName::Round(round) => {
+            state.write_usize(usize::MAX);
+            round.hash(state);
+            state.write_u32(operation);
+        }
+    }
 }
 
 impl Facts {
@@ -291,17 +335,26 @@ impl Facts {
             | u16::from(self.gave_up) << 7
             | u16::from(self.observed_change) << 8
             | u16::from(self.deadline.is_some()) << 9
+            | u16::from(self.acks) << 10
+            | u16::from(self.stepped) << 11
     }
 }
 
 impl Event {
     /// The delivery whose step this is, if it is one's.
     pub(crate) fn delivery(&self) -> Option<DeliveryName> {
+        self.task().and_then(TaskName::delivery)
+    }
+
+    /// The delivery or the round whose step this is, if it is one's.
+    pub(crate) fn task(&self) -> Option<TaskName> {
         match self {
             Event::Delivered { delivery, .. } | Event::Returned { delivery, .. } | Event::Settled { delivery, .. } => {
-                Some(*delivery)
+                Some(TaskName::Delivery(*delivery))
             }
-            Event::Step { at, .. } | Event::Blocked { at, .. } => Some(at.delivery),
+            Event::RoundBegan { round, .. } | Event::RoundEnded { round, .. } => Some(TaskName::Round(*round)),
+            Event::Step { at, .. } | Event::Blocked { at, .. } => Some(at.task),
+            Event::Cancelled { task, .. } => Some(*task),
             Event::Crashed { .. } | Event::Clock { .. } => None,
         }
     }
@@ -311,8 +364,8 @@ impl Event {
         match self {
             Event::Step { at, .. } => Some(*at),
             // A handler that asks for a retry is heard at once: nothing can act in between.
-            Event::Settled { how: Settlement::Nacked, .. } => None,
-            Event::Settled { delivery, .. } => Some(Coordinate { delivery: *delivery, place: Place::Ack }),
+            Event::Settled { how: Settlement::Nacked | Settlement::AckedEarly, .. } => None,
+            Event::Settled { delivery, .. } => Some(delivery.ack()),
             _ => None,
         }
     }

@@ -107,8 +107,9 @@ impl<'a> Case<'a> {
             let until = self.used.seen_at(self.replay);
             let mut found = None;
             let mut learned = false;
+            let background = subject.has_background();
             let _ = wanted.order.each(wanted.take, &rank, &mut |order| {
-                each_choice(order, &supplies, &mut |turns| {
+                each_choice(order, &supplies, background, &mut |turns, rests_between| {
                     let Some(left) = self.left.checked_sub(1) else {
                         let why = format!("more than {MOST_RUNS} reference runs: too much of it is unordered");
                         self.unclear.get_or_insert(why);
@@ -116,7 +117,7 @@ impl<'a> Case<'a> {
                     };
                     self.left = left;
                     let one_more_like = wanted.like.clone();
-                    let reference = Reference { turns: turns.to_vec(), one_more_like, until };
+                    let reference = Reference { turns: turns.to_vec(), one_more_like, rests_between, until };
                     let run = references.run(subject, self.history, &reference)?;
                     if let Some(why) = &run.endless {
                         self.unclear.get_or_insert_with(|| format!("in a reference run {why}"));
@@ -177,12 +178,18 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Visits every choice of one turn for each of these places, in their order.
-fn each_choice(order: &[usize], supplies: &[Vec<Turn>], visit: &mut dyn FnMut(&[Turn]) -> Visited) -> Visited {
+/// Visits every choice of one turn for each of these places, in their order: with what goes on in the background coming to
+/// rest in the end, and if there may be any, between them too.
+fn each_choice(
+    order: &[usize],
+    supplies: &[Vec<Turn>],
+    background: bool,
+    visit: &mut dyn FnMut(&[Turn], bool) -> Visited,
+) -> Visited {
     let mut chosen = vec![0; order.len()];
     loop {
         let turns: Vec<Turn> = order.iter().zip(&chosen).map(|(place, at)| supplies[*place][*at]).collect();
-        if visit(&turns)?.is_break() {
+        if visit(&turns, false)?.is_break() || background && order.len() > 1 && visit(&turns, true)?.is_break() {
             return Ok(ControlFlow::Break(()));
         }
         let more = (0..order.len()).rev().find(|at| chosen[*at] + 1 < supplies[order[*at]].len());
@@ -202,7 +209,8 @@ fn times_of(replay: &Replay, message: usize, number: u32) -> Vec<Duration> {
         match event {
             Event::Delivered { delivery, .. } if *delivery == it => runs = true,
             Event::Returned { delivery, .. } if *delivery == it => runs = false,
-            Event::Crashed { lost, .. } if lost.contains(&it) => runs = false,
+            Event::Crashed { lost, .. } if lost.contains(&it.into()) => runs = false,
+            Event::Cancelled { task, .. } if *task == it.into() => runs = false,
             Event::Clock { to } if runs => times.push(*to),
             _ => {}
         }
@@ -213,16 +221,16 @@ fn times_of(replay: &Replay, message: usize, number: u32) -> Vec<Duration> {
 /// Whether the broker took an acknowledgement for this message: what a handler acknowledges by itself is covered though it
 /// never said done, or an early acknowledgement would excuse the loss that it causes.
 fn was_acknowledged(replay: &Replay, message: usize) -> bool {
-    let acknowledges = |event: &Event| matches!(event, Event::Settled { delivery, how: Settlement::Acked, .. } if delivery.message == message);
+    let acknowledges = |event: &Event| matches!(event, Event::Settled { delivery, how: Settlement::Acked | Settlement::AckedEarly, .. } if delivery.message == message);
     replay.events.iter().any(acknowledges)
 }
 
-/// Whether nothing happened that has to do with idempotency: no message was delivered twice, no process crashed, no
-/// operation failed.
+/// Whether nothing happened that has to do with idempotency: no message was delivered twice, no process crashed, no handler
+/// was cancelled, no operation failed.
 pub(super) fn was_calm(replay: &Replay) -> bool {
     let once = |fate: &Fate| fate.supplied.len() <= 1;
     let calm = |event: &Event| match event {
-        Event::Crashed { .. } => false,
+        Event::Crashed { .. } | Event::Cancelled { .. } => false,
         Event::Step { facts, .. } => facts.suffered.is_none() && !facts.gave_up,
         _ => true,
     };

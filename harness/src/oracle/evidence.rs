@@ -9,6 +9,8 @@ use crate::{
 /// What the trace says of each message.
 #[derive(Debug)]
 pub(super) struct Evidence {
+    /// How often background work did: on whose behalf nobody knows.
+    in_background: usize,
     /// How often a step on its behalf changed what is observed. In a transaction only the commit does.
     times: Vec<usize>,
     /// After how many events it did so last.
@@ -29,7 +31,11 @@ impl Evidence {
         for (position, event) in replay.events.iter().enumerate() {
             match event {
                 Event::Step { at, facts, .. } => {
-                    let message = at.delivery.message;
+                    let Some(message) = at.message() else {
+                        told.in_background += usize::from(facts.observed_change);
+                        untold.in_background += usize::from(facts.observed_change);
+                        continue;
+                    };
                     if facts.observed_change {
                         told.note(message, position);
                     }
@@ -44,20 +50,26 @@ impl Evidence {
                     }
                 }
                 Event::Crashed { lost, .. } => {
-                    for delivery in lost {
-                        untold.note(delivery.message, position);
-                        told.interrupted.insert(delivery.message);
+                    for message in lost.iter().filter_map(|task| task.message()) {
+                        untold.note(message, position);
+                        told.interrupted.insert(message);
+                    }
+                }
+                Event::Cancelled { task, .. } => {
+                    if let Some(message) = task.message() {
+                        untold.note(message, position);
+                        told.interrupted.insert(message);
                     }
                 }
                 _ => {}
             }
         }
-        let steps_tell = told.times.iter().any(|times| *times > 0) || replay.observation == *untouched;
+        let steps_tell = told.in_background > 0 || told.times.iter().any(|times| *times > 0) || replay.observation == *untouched;
         if steps_tell { told } else { Self { interrupted: told.interrupted, ..untold } }
     }
 
     fn none(messages: usize, told: bool) -> Self {
-        Self { times: vec![0; messages], last: vec![None; messages], told, interrupted: Places::default() }
+        Self { in_background: 0, times: vec![0; messages], last: vec![None; messages], told, interrupted: Places::default() }
     }
 
     fn note(&mut self, message: usize, position: usize) {
@@ -67,7 +79,7 @@ impl Evidence {
 
     /// How often it may have taken effect.
     pub(super) fn times(&self, message: usize) -> usize {
-        self.times[message]
+        self.times[message] + self.in_background
     }
 
     /// Whether it may have had no effect at all.

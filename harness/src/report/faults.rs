@@ -1,7 +1,7 @@
 //! Faults in words: the sentence that stands in a trace where one acts, and what each is called afterwards.
 
 use crate::{
-    history::{Coordinate, DeliveryName, Fault, Place},
+    history::{Coordinate, DeliveryName, Fault, Place, TaskName},
     machine::trace::Origin,
     store::Process,
 };
@@ -17,9 +17,9 @@ pub(super) fn silent(fault: &Fault) -> Option<String> {
         Fault::Defer { what: crate::history::Deferred::Delivery(held), past } => {
             Some(format!("{held} is held back until m{past} has been handled"))
         }
-        Fault::Pause { at, until: None } => Some(format!("{} stops {} while others run", at.delivery, before(*at))),
+        Fault::Pause { at, until: None } => Some(format!("{} stops {} while others run", at.task, before(*at))),
         Fault::Pause { at, until: Some(until) } => {
-            Some(format!("{} stops {} until {until} has been passed", at.delivery, before(*at)))
+            Some(format!("{} stops {} until {until} has been passed", at.task, before(*at)))
         }
         _ => None,
     }
@@ -40,22 +40,27 @@ pub(super) fn delivered(origin: Origin, place: usize, cause: Option<&Fault>) -> 
 }
 
 /// A crash, and which deliveries went with it where that is more than the one that it struck.
-pub(super) fn crashed(process: &Process, lost: &[DeliveryName], cause: Option<&Fault>) -> String {
+pub(super) fn crashed(process: &Process, lost: &[TaskName], cause: Option<&Fault>) -> String {
     let index = process.index();
     let at = cause.and_then(Fault::coordinate);
     let others: Vec<String> = lost
         .iter()
-        .filter(|delivery| at.is_some_and(|at| at.delivery != **delivery))
+        .filter(|delivery| at.is_some_and(|at| at.task != **delivery))
         .map(ToString::to_string)
         .collect();
     let taken = if others.is_empty() { String::new() } else { format!(", and takes {} along", list(&others)) };
     match at {
-        Some(Coordinate { delivery, place: Place::Ack }) => {
-            format!("p{index} crashes before {delivery} is acked{taken}; it restarts")
+        Some(Coordinate { task, place: Place::Ack }) => {
+            format!("p{index} crashes before {task} is acked{taken}; it restarts")
         }
         _ if others.is_empty() => format!("p{index} crashes and restarts"),
         _ => format!("p{index} crashes{taken}; it restarts"),
     }
+}
+
+/// A handler, or a round of background work, was dropped.
+pub(super) fn cancelled(task: TaskName) -> String {
+    format!("{task} is cancelled: it is dropped, and its drop guards run")
 }
 
 /// The clock was made to jump.
@@ -76,6 +81,7 @@ pub(super) fn names(faults: &[&Fault]) -> Vec<String> {
         Fault::Overlap { .. } => "the overlap",
         Fault::Pause { .. } => "the pause",
         Fault::Crash { .. } => "the crash",
+        Fault::Cancel { .. } => "the cancellation",
         Fault::LoseAck { .. } => "the lost ack",
         Fault::Fail { .. } => "the failed operation",
         Fault::LoseReply { .. } => "the lost reply",
@@ -98,8 +104,8 @@ pub(super) fn names(faults: &[&Fault]) -> Vec<String> {
 
 fn being_handled(at: Coordinate) -> String {
     match at.place {
-        Place::Operation(_) => format!("{} is being handled", at.delivery),
-        Place::Ack => format!("the ack of {} is on its way", at.delivery),
+        Place::Operation(_) => format!("{} {}", at.task, if at.delivery().is_some() { "is being handled" } else { "is at work" }),
+        Place::Ack => format!("the ack of {} is on its way", at.task),
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::{
     History,
-    history::{Coordinate, DeliveryName, Fault, Place},
+    history::{Coordinate, DeliveryName, Fault, Place, TaskName},
     machine::trace::{Answer, Event, Facts, Injected, Replay, Settlement, Words},
     store::Process,
 };
@@ -50,7 +50,7 @@ fn end_of_tale(replay: &Replay) -> usize {
             let writes = words.as_ref().is_some_and(|words| !words.writes.is_empty());
             facts.changes || facts.observed_change || facts.suffered.is_some() || facts.gave_up || writes
         }
-        Event::Crashed { .. } => true,
+        Event::Crashed { .. } | Event::Cancelled { .. } => true,
         _ => false,
     };
     let last_step = replay.events.iter().rposition(tells).map_or(0, |at| at + 1);
@@ -60,24 +60,22 @@ fn end_of_tale(replay: &Replay) -> usize {
     if tale == 0 {
         return replay.events.len();
     }
-    let began = |delivery: DeliveryName| {
-        replay.events[..tale]
-            .iter()
-            .any(|event| matches!(event, Event::Delivered { delivery: of, .. } if *of == delivery))
-    };
+    let began = |task: TaskName| replay.events[..tale].iter().any(|event| event.task() == Some(task));
     // A delivery that had begun by then takes its last steps: one of them may be the error that tells why.
     let is_late = |event: &Event| match event {
-        Event::Step { at, .. } | Event::Blocked { at, .. } => began(at.delivery),
+        Event::Step { at, .. } | Event::Blocked { at, .. } => began(at.task),
         _ => false,
     };
     let tale = replay.events.iter().rposition(is_late).map_or(tale, |at| tale.max(at + 1));
     // And where all went well it is said that it did.
-    let whose = replay.events[tale - 1].delivery();
+    let whose = replay.events[tale - 1].task();
     let ends_well = |event: &&Event| {
-        event.delivery() == whose
+        event.task() == whose
             && matches!(
                 event,
-                Event::Returned { answer: Answer::Done, .. } | Event::Settled { how: Settlement::Acked, .. }
+                Event::Returned { answer: Answer::Done, .. }
+                    | Event::Settled { how: Settlement::Acked, .. }
+                    | Event::RoundEnded { panicked: None, .. }
             )
     };
     tale + replay.events[tale..].iter().take_while(ends_well).count()
@@ -91,7 +89,7 @@ struct Teller<'a> {
     /// How far the clock has moved by itself since the last line.
     later: Option<Duration>,
     /// Who stands, and how many lines there were when it began to.
-    paused: Vec<(DeliveryName, usize)>,
+    paused: Vec<(TaskName, usize)>,
 }
 
 impl<'a> Teller<'a> {
@@ -106,29 +104,32 @@ impl<'a> Teller<'a> {
                 }
             }
             Event::Step { at, process, facts, words } => {
-                self.goes_on(at.delivery);
+                self.goes_on(at.task);
                 let outcome = outcome(facts, words.as_deref());
-                self.step(process, at.delivery, operation(*at, words.as_deref()), Some(outcome));
+                self.step(process, at.task, operation(*at, words.as_deref()), Some(outcome));
             }
             Event::Blocked { at, process, words, .. } => {
-                self.goes_on(at.delivery);
+                self.goes_on(at.task);
                 let waits = Outcome { text: "waits for a lock".to_owned(), mark: "" };
-                self.step(process, at.delivery, operation(*at, words.as_deref()), Some(waits));
+                self.step(process, at.task, operation(*at, words.as_deref()), Some(waits));
             }
             Event::Returned { delivery, process, answer } => {
-                self.goes_on(*delivery);
+                self.goes_on((*delivery).into());
                 let settled = self.settled_at_once(at + 1, upto, *delivery);
-                self.step(process, *delivery, answered(answer, settled), None);
+                self.step(process, (*delivery).into(), answered(answer, settled), None);
                 return 1 + usize::from(settled.is_some());
             }
             Event::Settled { delivery, process, how } => {
-                self.goes_on(*delivery);
+                let task = TaskName::Delivery(*delivery);
+                self.goes_on(task);
                 match how {
                     Settlement::AckLost => self.fault(faults::ack_lost(*delivery)),
-                    Settlement::Acked => self.step(process, *delivery, "acked".to_owned(), None),
-                    Settlement::Nacked => self.step(process, *delivery, "to be delivered again".to_owned(), None),
+                    Settlement::Acked => self.step(process, task, "acked".to_owned(), None),
+                    // The operation that did it stands in the line before.
+                    Settlement::AckedEarly => {}
+                    Settlement::Nacked => self.step(process, task, "to be delivered again".to_owned(), None),
                     Settlement::DeadLettered => {
-                        self.step(process, *delivery, "put aside as a dead letter".to_owned(), None)
+                        self.step(process, task, "put aside as a dead letter".to_owned(), None)
                     }
                 }
             }
@@ -136,6 +137,17 @@ impl<'a> Teller<'a> {
                 self.paused.retain(|(delivery, _)| !lost.contains(delivery));
                 let cause = self.acted_at(at, |fault| matches!(fault, Fault::Crash { .. }));
                 self.fault(faults::crashed(process, lost, cause));
+            }
+            Event::Cancelled { task, .. } => {
+                self.paused.retain(|(stood, _)| stood != task);
+                self.fault(faults::cancelled(*task));
+            }
+            Event::RoundBegan { .. } => self.tell_later(),
+            Event::RoundEnded { round, process, panicked } => {
+                let task = TaskName::Round(*round);
+                self.goes_on(task);
+                let ended = panicked.as_ref().map_or("ends".to_owned(), |why| because("panicked", why));
+                self.step(process, task, ended, None);
             }
             Event::Clock { to } => match self.acted_at(at, |fault| matches!(fault, Fault::Advance { .. })) {
                 Some(Fault::Advance { by, .. }) => {
@@ -162,7 +174,7 @@ impl<'a> Teller<'a> {
             let Some(sentence) = faults::silent(fault) else { continue };
             self.fault(sentence);
             if let Fault::Pause { at, .. } = fault {
-                self.paused.push((at.delivery, self.lines.len()));
+                self.paused.push((at.task, self.lines.len()));
             }
         }
     }
@@ -175,17 +187,19 @@ impl<'a> Teller<'a> {
                 && !matches!(self.history.faults.get(acted.fault), Some(Fault::Duplicate { at: None, .. }))
         });
         match self.replay.events.get(at).filter(|_| at < upto && !fault_between) {
-            Some(Event::Settled { delivery, how, .. }) if *delivery == whose && *how != Settlement::AckLost => {
+            Some(Event::Settled { delivery, how, .. })
+                if *delivery == whose && !matches!(how, Settlement::AckLost | Settlement::AckedEarly) =>
+            {
                 Some(*how)
             }
             _ => None,
         }
     }
 
-    fn step(&mut self, process: &Process, delivery: DeliveryName, what: String, result: Option<Outcome>) {
+    fn step(&mut self, process: &Process, task: TaskName, what: String, result: Option<Outcome>) {
         self.tell_later();
         let process = format!("p{}", process.index());
-        self.lines.push(Line::Step { process, delivery: delivery.to_string(), what, result });
+        self.lines.push(Line::Step { process, delivery: task.to_string(), what, result });
     }
 
     fn fault(&mut self, sentence: String) {
@@ -214,12 +228,12 @@ impl<'a> Teller<'a> {
     }
 
     /// A delivery that stood takes a step again; said only where others did something meanwhile.
-    fn goes_on(&mut self, delivery: DeliveryName) {
-        let Some(stood) = self.paused.iter().position(|(who, _)| *who == delivery) else { return };
+    fn goes_on(&mut self, task: TaskName) {
+        let Some(stood) = self.paused.iter().position(|(who, _)| *who == task) else { return };
         let (_, since) = self.paused.remove(stood);
         if self.lines.len() > since {
             self.tell_later();
-            self.lines.push(Line::Between { sentence: format!("{delivery} goes on"), fault: false });
+            self.lines.push(Line::Between { sentence: format!("{task} goes on"), fault: false });
         }
     }
 }
@@ -252,7 +266,7 @@ fn answered(answer: &Answer, settled: Option<Settlement>) -> String {
         // That a retry is delivered again goes without saying.
         Some(Settlement::Nacked) if !matches!(answer, Answer::Done | Answer::Reject(_)) => "",
         Some(Settlement::Nacked) => ", to be delivered again",
-        Some(Settlement::AckLost) | None => "",
+        Some(Settlement::AckLost | Settlement::AckedEarly) | None => "",
     };
     match answer {
         Answer::Done => format!("done{heard}"),

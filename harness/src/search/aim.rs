@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     History,
-    history::{Coordinate, DeliveryName, Fault, Place},
+    history::{Coordinate, DeliveryName, Fault, Place, TaskName},
     machine::trace::{Event, Replay},
 };
 
@@ -81,7 +81,7 @@ fn nearest(point: Coordinate, before: &Points, now: &Points) -> Vec<Coordinate> 
         .iter()
         .filter(|(at, what)| {
             **at != point
-                && at.delivery.message == point.delivery.message
+                && same_work(**at, point)
                 && operation.is_none_or(|operation| operation == what.as_str())
         })
         .filter_map(|(at, _)| Some((distance(point, *at, operation.is_some())?, *at)))
@@ -95,15 +95,28 @@ fn nearest(point: Coordinate, before: &Points, now: &Points) -> Vec<Coordinate> 
 /// message that came further tells.
 fn operation(point: Coordinate, before: &Points) -> Option<&str> {
     let elsewhere = || {
-        let like = |at: &Coordinate| at.delivery.message == point.delivery.message && at.place == point.place;
+        let like = |at: &Coordinate| same_work(*at, point) && at.place == point.place;
         before.iter().find(|(at, _)| like(at)).map(|(_, what)| what)
     };
     before.get(&point).or_else(elsewhere).map(String::as_str)
 }
 
+/// Whether two points stand in deliveries of one message, or in rounds of one work of one process.
+fn same_work(one: Coordinate, other: Coordinate) -> bool {
+    match (one.task, other.task) {
+        (TaskName::Delivery(one), TaskName::Delivery(other)) => one.message == other.message,
+        (TaskName::Round(one), TaskName::Round(other)) => (one.work, one.process) == (other.work, other.process),
+        _ => false,
+    }
+}
+
 /// How far apart two points are, if one can stand for the other. What is not known by its words must have the same number.
 fn distance(one: Coordinate, other: Coordinate, is_known: bool) -> Option<u32> {
-    let deliveries = one.delivery.number.abs_diff(other.delivery.number);
+    let deliveries = match (one.task, other.task) {
+        (TaskName::Delivery(one), TaskName::Delivery(other)) => one.number.abs_diff(other.number),
+        (TaskName::Round(one), TaskName::Round(other)) => one.number.abs_diff(other.number),
+        _ => return None,
+    };
     let places = match (one.place, other.place) {
         (Place::Ack, Place::Ack) => 0,
         (Place::Operation(one), Place::Operation(other)) => one.abs_diff(other),
@@ -122,8 +135,8 @@ pub(super) fn elsewhere(history: &History, replay: &Replay) -> Vec<Vec<Coordinat
         let (before, after) = replay.events.split_at(acted.position);
         let mut places: Vec<Coordinate> = match (&history.faults[acted.fault], after.first()) {
             (Fault::Crash { at }, Some(Event::Crashed { lost, .. })) => {
-                let others = lost.iter().filter(|delivery| **delivery != at.delivery);
-                others.map(|delivery| stood(*delivery, before)).collect()
+                let others = lost.iter().filter(|task| **task != at.task).filter_map(|task| task.delivery());
+                others.map(|delivery| stood(delivery, before)).collect()
             }
             (Fault::Advance { at, .. }, _) => {
                 let began = |event: &Event| match event {
@@ -138,6 +151,13 @@ pub(super) fn elsewhere(history: &History, replay: &Replay) -> Vec<Vec<Coordinat
         places
     });
     places.collect()
+}
+
+/// The longest jump of the clock in the place of what cuts a later delivery short.
+pub(super) fn jump_instead(fault: &Fault) -> Option<Fault> {
+    let (Fault::Crash { at } | Fault::Cancel { at }) = *fault else { return None };
+    let by = LADDER.into_iter().next_back()?;
+    at.delivery().is_some_and(|delivery| delivery.number > 1).then_some(Fault::Advance { at, by })
 }
 
 /// The longest jump of the clock in the place of this one: all the time that other faults let pass may pass in it.
@@ -183,6 +203,10 @@ pub(super) fn without_message(points: &Points, gone: usize) -> Points {
         message: delivery.message - usize::from(delivery.message > gone),
         ..delivery
     };
-    let left = points.iter().filter(|(at, _)| at.delivery.message != gone);
-    left.map(|(at, what)| (Coordinate { delivery: renumber(at.delivery), ..*at }, what.clone())).collect()
+    let left = points.iter().filter(|(at, _)| at.message() != Some(gone));
+    let moved = |at: &Coordinate| match at.delivery() {
+        Some(delivery) => Coordinate { task: renumber(delivery).into(), ..*at },
+        None => *at,
+    };
+    left.map(|(at, what)| (moved(at), what.clone())).collect()
 }

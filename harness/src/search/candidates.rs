@@ -30,7 +30,11 @@ pub(super) fn rank(fault: &Fault) -> u8 {
         Fault::Advance { .. } => 1,
         Fault::Overlap { .. } | Fault::Duplicate { at: Some(_), .. } => 2,
         Fault::Pause { .. } => 3,
-        Fault::Crash { .. } | Fault::LoseAck { .. } | Fault::Fail { .. } | Fault::LoseReply { .. } => 4,
+        Fault::Crash { .. }
+        | Fault::Cancel { .. }
+        | Fault::LoseAck { .. }
+        | Fault::Fail { .. }
+        | Fault::LoseReply { .. } => 4,
     }
 }
 
@@ -45,6 +49,7 @@ pub(super) fn candidates(history: &History, replay: &Replay, amounts: &[Duration
         from: replay.acted.last().map_or(0, |acted| acted.position),
         passed: BTreeSet::new(),
         open: 0,
+        acked: BTreeSet::new(),
         dead: BTreeSet::new(),
         crashes: CrashRun::new(replay),
         found: Vec::new(),
@@ -68,7 +73,8 @@ fn turn(fault: &Fault) -> u8 {
         Fault::Duplicate { .. } | Fault::Defer { .. } => 4,
         Fault::Pause { .. } => 5,
         Fault::Fail { .. } => 6,
-        Fault::Advance { .. } => 7,
+        Fault::Cancel { .. } => 7,
+        Fault::Advance { .. } => 8,
     }
 }
 
@@ -98,8 +104,10 @@ struct Scan<'a> {
     /// The points at which something stood already. A fault acts when its point is first reached: not where an operation
     /// that waited for a lock acts in the end, but where it began to wait.
     passed: BTreeSet<Coordinate>,
-    /// How many deliveries have begun and not ended.
+    /// How many deliveries and rounds have begun and not ended.
     open: usize,
+    /// The open deliveries that were acknowledged by their handlers.
+    acked: BTreeSet<DeliveryName>,
     /// The messages that were put aside so far.
     dead: BTreeSet<usize>,
     crashes: CrashRun,
@@ -124,18 +132,37 @@ impl Scan<'_> {
                     if facts.can_lose_reply {
                         self.add(at, Fault::LoseReply { at: *point });
                     }
+                    if !facts.stepped {
+                        self.add(at, Fault::Cancel { at: *point });
+                    }
                 }
                 self.deadlines.extend(facts.deadline);
             }
-            Event::Returned { delivery, .. } => self.held_copy(at, delivery.message),
+            Event::Returned { delivery, .. } => {
+                self.held_copy(at, delivery.message);
+                // The broker has nothing more to hear of it.
+                self.open -= usize::from(self.acked.remove(delivery));
+            }
+            Event::RoundBegan { .. } => self.open += 1,
+            Event::RoundEnded { .. } => self.open -= 1,
             Event::Settled { delivery, how, .. } => {
                 self.acknowledgement(at, *delivery, *how);
-                self.open -= 1;
+                if *how == Settlement::AckedEarly {
+                    self.acked.insert(*delivery);
+                }
+                self.open -= usize::from(*how != Settlement::AckedEarly);
                 if *how == Settlement::DeadLettered {
                     self.dead.insert(delivery.message);
                 }
             }
-            Event::Crashed { lost, .. } => self.open -= lost.len(),
+            Event::Crashed { lost, .. } => {
+                self.open -= lost.len();
+                self.acked.retain(|delivery| !lost.contains(&(*delivery).into()));
+            }
+            Event::Cancelled { task, .. } => {
+                self.open -= 1;
+                self.acked.retain(|delivery| *task != (*delivery).into());
+            }
             Event::Clock { to } => self.now = *to,
         }
         self.crashes.passes(event);
@@ -147,8 +174,10 @@ impl Scan<'_> {
             return;
         }
         self.advances(at, point);
-        self.add(at, Fault::Overlap { at: point, to: None });
-        self.add(at, Fault::Duplicate { message: point.delivery.message, at: Some(point) });
+        if let Some(message) = point.message() {
+            self.add(at, Fault::Overlap { at: point, to: None });
+            self.add(at, Fault::Duplicate { message, at: Some(point) });
+        }
         self.pause(at, point);
         self.crash(at, point);
     }
@@ -197,7 +226,7 @@ impl Scan<'_> {
             self.replay.events[at..].iter().take_while(|event| !matches!(event, Event::Clock { .. }));
         self.open > 1
             || self.replay.end != End::Drained
-            || before_the_clock.into_iter().any(|event| matches!(event, Event::Delivered { .. }))
+            || before_the_clock.into_iter().any(|event| matches!(event, Event::Delivered { .. } | Event::RoundBegan { .. }))
     }
 
     fn crash(&mut self, at: usize, point: Coordinate) {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     History,
-    history::{Coordinate, Deferred, DeliveryName, Fault},
+    history::{Coordinate, Deferred, DeliveryName, Fault, TaskName},
 };
 
 /// Without one of its messages, and without the faults that name it. The others move up. `None` for the last one left.
@@ -32,12 +32,13 @@ pub(super) fn without_faults(history: &History, from: usize, count: usize) -> Hi
 pub(super) fn closed_up(history: &History, from: usize, count: usize) -> History {
     let mut left = without_faults(history, from, count);
     let gone = history.faults.iter().skip(from).take(count).filter_map(Fault::coordinate);
-    let gone: BTreeSet<DeliveryName> = gone.map(|at| at.delivery).collect();
+    let gone: BTreeSet<DeliveryName> = gone.filter_map(Coordinate::delivery).collect();
     for fault in &mut left.faults {
         let Some(at) = fault.coordinate() else { continue };
-        let earlier = |gone: &&DeliveryName| gone.message == at.delivery.message && gone.number < at.delivery.number;
-        let number = at.delivery.number - gone.iter().filter(earlier).count() as u32;
-        let to = Coordinate { delivery: DeliveryName { number, ..at.delivery }, ..at };
+        let Some(delivery) = at.delivery() else { continue };
+        let earlier = |gone: &&DeliveryName| gone.message == delivery.message && gone.number < delivery.number;
+        let number = delivery.number - gone.iter().filter(earlier).count() as u32;
+        let to = Coordinate { task: DeliveryName { number, ..delivery }.into(), ..at };
         if let Some(moved) = moved(fault, to) {
             *fault = moved;
         }
@@ -48,6 +49,8 @@ pub(super) fn closed_up(history: &History, from: usize, count: usize) -> History
 /// Without so many of its processes, the last ones. What was sent to one of them goes where it would by itself.
 pub(super) fn with_processes(history: &History, processes: usize) -> History {
     let mut left = History { processes, ..history.clone() };
+    let runs = |at: Coordinate| !matches!(at.task, TaskName::Round(round) if round.process >= processes);
+    left.faults.retain(|fault| fault.coordinate().is_none_or(runs));
     for fault in &mut left.faults {
         if let Fault::Overlap { to, .. } = fault {
             *to = to.filter(|to| *to < processes);
@@ -64,7 +67,10 @@ fn renumbered(fault: &Fault, gone: usize) -> Option<Fault> {
         std::cmp::Ordering::Greater => Some(message - 1),
     };
     let delivery = |name: DeliveryName| Some(DeliveryName { message: message(name.message)?, ..name });
-    let point = |at: Coordinate| Some(Coordinate { delivery: delivery(at.delivery)?, ..at });
+    let point = |at: Coordinate| match at.delivery() {
+        Some(of) => Some(Coordinate { task: delivery(of)?.into(), ..at }),
+        None => Some(at),
+    };
     Some(match fault.clone() {
         Fault::Duplicate { message: of, at: None } => Fault::Duplicate { message: message(of)?, at: None },
         Fault::Duplicate { message: of, at: Some(at) } => {
@@ -79,6 +85,7 @@ fn renumbered(fault: &Fault, gone: usize) -> Option<Fault> {
         Fault::Overlap { at, to } => Fault::Overlap { at: point(at)?, to },
         Fault::Pause { at, until } => Fault::Pause { at: point(at)?, until: until.and_then(point) },
         Fault::Crash { at } => Fault::Crash { at: point(at)? },
+        Fault::Cancel { at } => Fault::Cancel { at: point(at)? },
         Fault::LoseAck { delivery: of } => Fault::LoseAck { delivery: delivery(of)? },
         Fault::Fail { at } => Fault::Fail { at: point(at)? },
         Fault::LoseReply { at } => Fault::LoseReply { at: point(at)? },
@@ -94,10 +101,11 @@ pub(super) fn moved(fault: &Fault, to: Coordinate) -> Option<Fault> {
         | Fault::Overlap { at, .. }
         | Fault::Pause { at, .. }
         | Fault::Crash { at }
+        | Fault::Cancel { at }
         | Fault::Fail { at }
         | Fault::LoseReply { at }
         | Fault::Advance { at, .. } => *at = to,
-        Fault::LoseAck { delivery } => *delivery = to.delivery,
+        Fault::LoseAck { delivery } => *delivery = to.delivery()?,
         Fault::Duplicate { at: None, .. } | Fault::Defer { .. } => return None,
     }
     Some(moved)

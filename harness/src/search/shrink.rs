@@ -22,6 +22,9 @@ use crate::{
 /// Once so many replays were made, faults are not aimed again, nor moved, and payloads stay.
 const ENOUGH_REPLAYS: u32 = 36;
 
+/// Of so many faults none is made to a jump of the clock, so that others can go.
+const FEW_FAULTS: usize = 3;
+
 /// So many replays are spent on aiming again.
 const MOST_AIMED: u32 = 12;
 
@@ -94,6 +97,9 @@ impl Shrinker<'_> {
         self.fewer_faults()?;
         self.fewer_processes()?;
         if self.history == before {
+            self.jumps_instead()?;
+        }
+        if self.history == before {
             self.plainer_faults()?;
             self.earlier_places()?;
             self.shorter_jumps()?;
@@ -163,12 +169,20 @@ impl Shrinker<'_> {
 
     fn earlier_places(&mut self) -> Result<(), Error> {
         self.each_as_another(|_, _, fault| {
-            let Some(Coordinate { delivery, place: Place::Operation(number) }) = fault.coordinate() else {
+            let Some(Coordinate { task, place: Place::Operation(number) }) = fault.coordinate() else {
                 return Vec::new();
             };
             let earlier = (1..number).take(MOST_EARLIER);
-            earlier.filter_map(|number| edit::moved(fault, delivery.operation(number))).collect()
+            earlier.filter_map(|number| edit::moved(fault, task.operation(number))).collect()
         })
+    }
+
+    /// Where many redeliveries let time pass, one jump of the clock may do.
+    fn jumps_instead(&mut self) -> Result<(), Error> {
+        if self.history.faults.len() <= FEW_FAULTS {
+            return Ok(());
+        }
+        self.each_as_another(|_, _, fault| aim::jump_instead(fault).into_iter().collect())
     }
 
     fn longest_jumps(&mut self) -> Result<(), Error> {

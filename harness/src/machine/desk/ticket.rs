@@ -5,7 +5,7 @@
 
 use std::{task::Waker, time::Duration};
 
-use super::{Grant, Report, TicketId, on_desk};
+use super::{Claim, Grant, Report, TicketId, on_desk};
 use crate::{
     machine::trace::{Detail, Facts, Words},
     store::Process,
@@ -38,25 +38,28 @@ impl Ticket {
     /// Registers an operation of the task that is being polled. `None` outside a replay.
     #[cfg(feature = "sqlite")]
     pub(crate) fn register() -> Option<Self> {
-        on_desk(|desk| desk.register(None)).flatten().map(|id| Self { id })
+        match on_desk(|desk| desk.register(None)) {
+            Some(Claim::Waits(id)) => Some(Self { id }),
+            _ => None,
+        }
     }
 
     /// Registers an operation whose future is polled with this waker, and perhaps only when it was woken.
-    pub(crate) fn register_polled_by(waker: &Waker) -> Option<Self> {
-        on_desk(|desk| desk.register(Some(waker))).flatten().map(|id| Self { id })
+    pub(crate) fn register_polled_by(waker: &Waker) -> Registered {
+        match on_desk(|desk| desk.register(Some(waker))) {
+            Some(Claim::Waits(id)) => Registered::Waits(Self { id }),
+            Some(Claim::Dead) => Registered::Dead,
+            Some(Claim::Nobody) | None => Registered::Outside,
+        }
     }
 
     /// Registers an operation of a handle that was opened for this process, whose future is polled with this waker.
     pub(crate) fn register_for(process: &Process, waker: &Waker) -> Registered {
-        let registered = on_desk(|desk| {
-            let id = desk.register(Some(waker))?;
-            if desk.is_alive(process) {
-                return Some(Registered::Waits(Self { id }));
-            }
-            desk.remove(id);
-            Some(Registered::Dead)
-        });
-        registered.flatten().unwrap_or(Registered::Outside)
+        match Self::register_polled_by(waker) {
+            // Dropped, it is taken away again.
+            Registered::Waits(_) if !lives(process) => Registered::Dead,
+            registered => registered,
+        }
     }
 
     /// Its turn, if it has come, for a handle that was opened for this process. Else it was polled in vain.

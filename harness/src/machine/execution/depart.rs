@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     delivery::Ending,
-    history::{Coordinate, DeliveryName, Fault},
+    history::{Coordinate, DeliveryName, Fault, TaskName},
     machine::{
         desk::TaskId,
         task::Until,
@@ -120,7 +120,7 @@ impl Follow<'_> {
         self.tasks[task].came = self.turn;
         self.pass();
         self.lift_holds(|until| until == Until::Point(*at));
-        if self.returns_now(at.delivery) { self.returns(task) } else { Ok(()) }
+        if at.delivery().is_some_and(|of| self.returns_now(of)) { self.returns(task) } else { Ok(()) }
     }
 
     fn returns(&mut self, task: TaskId) -> Result<(), Departs> {
@@ -159,6 +159,8 @@ impl Follow<'_> {
             Settlement::Acked => Ending::Acked,
             Settlement::Nacked => Ending::Retried,
             Settlement::DeadLettered => Ending::Rejected,
+            // What has no fault here is refused before.
+            Settlement::AckedEarly => return Err(Departs),
             Settlement::AckLost => {
                 self.add(Fault::LoseAck { delivery: own });
                 Ending::Silent
@@ -176,7 +178,7 @@ impl Follow<'_> {
         let gone: Vec<TaskId> = (0..self.tasks.len())
             .filter(|task| self.tasks[*task].process == process && self.tasks[*task].stage != Stage::Ended)
             .collect();
-        if !gone.iter().map(|task| self.tasks[*task].delivery).eq(lost.iter().copied()) {
+        if !gone.iter().map(|task| TaskName::Delivery(self.tasks[*task].delivery)).eq(lost.iter().copied()) {
             return Err(Departs);
         }
         self.pass();

@@ -259,7 +259,7 @@ impl<'a> Follow<'a> {
         self.tasks[task].blocked.clear();
         self.lift_holds(|until| match until {
             Until::Task(other) => other == task,
-            Until::Point(point) => point.delivery == delivery,
+            Until::Point(point) => point.delivery() == Some(delivery),
             Until::NothingElse => false,
         });
     }

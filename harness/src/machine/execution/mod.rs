@@ -39,7 +39,7 @@ mod ways;
 use std::collections::VecDeque;
 
 use self::{follow::Follow, record::Record};
-use super::trace::{End, Event, Replay};
+use super::trace::{End, Event, Replay, Settlement};
 use crate::{
     History,
     delivery::DeliveryModel,
@@ -55,6 +55,9 @@ pub(crate) enum Inexpressible {
     /// The execution has no end that a replay could come to again.
     #[error("it was given up: {0}")]
     GivenUp(String),
+    /// It has something in it that only replays have: background work, a handler that was cancelled or acknowledged early.
+    #[error("nothing is known of executions with {0}")]
+    Unknown(&'static str),
     /// No faults were found that bring the scheduling order past this event.
     #[error("no faults were found that lead to event {event}: {what}")]
     NoFaults {
@@ -107,8 +110,21 @@ pub(crate) fn history_of(
     if let End::Inconclusive(why) = &execution.end {
         return Err(Inexpressible::GivenUp(why.clone()));
     }
+    if let Some(what) = execution.events.iter().find_map(unknown) {
+        return Err(Inexpressible::Unknown(what));
+    }
     let faults = faults_of(&execution.events, model, processes, messages.len())?;
     Ok(History { model, processes, messages: messages.to_vec(), faults })
+}
+
+/// What an event is that cannot be followed, if it cannot.
+fn unknown(event: &Event) -> Option<&'static str> {
+    match event {
+        Event::RoundBegan { .. } | Event::RoundEnded { .. } => Some("background work"),
+        Event::Cancelled { .. } => Some("a cancelled handler"),
+        Event::Settled { how: Settlement::AckedEarly, .. } => Some("a handler that acknowledges by itself"),
+        _ => None,
+    }
 }
 
 fn faults_of(

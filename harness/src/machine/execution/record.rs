@@ -19,7 +19,10 @@ impl<'a> Record<'a> {
         for (at, event) in events.iter().enumerate() {
             match event {
                 Event::Delivered { .. } => {}
-                Event::Crashed { lost, .. } => lost.iter().for_each(|lost| own.entry(*lost).or_default().push(at)),
+                Event::Crashed { lost, .. } => {
+                    let lost = lost.iter().filter_map(|lost| lost.delivery());
+                    lost.for_each(|lost| own.entry(lost).or_default().push(at));
+                }
                 event => event.delivery().into_iter().for_each(|of| own.entry(of).or_default().push(at)),
             }
         }
@@ -70,7 +73,7 @@ impl<'a> Record<'a> {
             let came = match &self.events[at] {
                 Event::Step { at, .. } => *at,
                 Event::Settled { delivery, .. } => delivery.ack(),
-                Event::Crashed { lost, .. } => lost.first()?.ack(),
+                Event::Crashed { lost, .. } => lost.first()?.delivery()?.ack(),
                 _ => return None,
             };
             Some((at, came))
@@ -101,7 +104,7 @@ impl<'a> Record<'a> {
             self.events[..event].iter().filter_map(move |blocked| match blocked {
                 Event::Blocked { at: point, .. } => {
                     let acts = |event: &Event| matches!(event, Event::Step { at, .. } if at == point);
-                    self.events[to..].iter().any(acts).then_some(point.delivery)
+                    self.events[to..].iter().any(acts).then_some(point.delivery()?)
                 }
                 _ => None,
             })

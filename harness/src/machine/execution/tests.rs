@@ -101,7 +101,7 @@ fn all_seventy_interleavings_of_two_handlers_of_four_steps_come_back_with_a_paus
             (0..8).filter(|bit| pauses & 1 << bit != 0).map(|bit| pause(at(bit / 4, 1, bit as u32 % 4 + 1))).collect();
         let events = stage.replay(2, &faults).events;
         let steps = events.iter().filter_map(|event| match event {
-            Event::Step { at, .. } => Some(at.delivery.message),
+            Event::Step { at, .. } => at.message(),
             _ => None,
         });
         met.insert(steps.collect::<Vec<_>>());

@@ -67,7 +67,7 @@ impl Follow<'_> {
         // Whoever can run keeps the broker from handing anything out.
         let idle = self.record.last_idle(self.next, goes_on);
         let mut ends: Vec<(usize, Coordinate)> = self.record.arrivals(idle.unwrap_or(self.next), goes_on).collect();
-        ends.retain(|(_, came)| came.delivery != own);
+        ends.retain(|(_, came)| came.delivery() != Some(own));
         let is_first = |other| self.tasks[..task].iter().any(|task| task.delivery == other);
         let limit = self.record.in_time(self.next, goes_on, is_first);
         let in_time = ends.partition_point(|(at, _)| *at < limit);
@@ -79,14 +79,14 @@ impl Follow<'_> {
         ways.push(None);
         // If it is lost where it stands.
         if let Some(Event::Crashed { lost, .. }) = self.record.event(goes_on) {
-            ways.extend(lost.iter().filter(|other| **other != own).map(|other| Some(other.ack())));
+            ways.extend(lost.iter().filter_map(|other| other.delivery()).filter(|other| *other != own).map(|other| Some(other.ack())));
         }
         // If nothing else is left before that comes.
-        let later = self.record.arrivals(goes_on, self.record.len()).find(|(_, came)| came.delivery != own);
+        let later = self.record.arrivals(goes_on, self.record.len()).find(|(_, came)| came.delivery() != Some(own));
         ways.extend(later.map(|(_, came)| Some(came)));
         if let Some(idle) = idle {
             // If it has to stand twice.
-            let early = self.record.arrivals(self.next, idle).rev().filter(|(_, came)| came.delivery != own);
+            let early = self.record.arrivals(self.next, idle).rev().filter(|(_, came)| came.delivery() != Some(own));
             ways.extend(early.take(2).map(|(_, came)| Some(came)));
         }
         let mut seen = BTreeSet::new();

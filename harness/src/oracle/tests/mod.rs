@@ -160,10 +160,15 @@ impl Handlers for Stage<'_> {
         let shop = Shop {
             state: Rc::clone(&self.bench.state),
             memory: Rc::clone(self.memory.entry(call.process.index()).or_default()),
-            process: call.process,
+            process: call.process.clone(),
         };
+        let process = call.process;
         let message = Arc::clone(&self.messages[call.message]);
-        Ok((self.bench.handler)(shop, Delivery::new(message, call.attempt, call.copy.0, call.supply)))
+        Ok((self.bench.handler)(shop, Delivery::new(message, call.attempt, call.copy.0, call.supply, process)))
+    }
+
+    fn begin_round(&mut self, _process: &Process, _work: usize) -> Result<Work, Error> {
+        unreachable!("the bench has no background work")
     }
 
     fn crash(&mut self, process: &Process) {
@@ -209,6 +214,8 @@ impl Subject for Bench {
             messages: messages.len(),
             faults,
             turns,
+            rests_between: false,
+            works: &[],
             until,
             habits: &crate::machine::Habits::default(),
         };

@@ -123,7 +123,7 @@ pub(super) fn acked_early_and_lost() -> Script {
     script.replay.events = vec![
         Event::Delivered { delivery, process: process.clone(), origin: Origin::First },
         Event::Settled { delivery, process: process.clone(), how: Settlement::Acked },
-        Event::Crashed { process, lost: vec![delivery] },
+        Event::Crashed { process, lost: vec![delivery.into()] },
     ];
     script
 }

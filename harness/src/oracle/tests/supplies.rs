@@ -199,7 +199,7 @@ fn that_something_expires_is_no_steps_doing() {
         .events
         .iter()
         .filter_map(|event| match event {
-            Event::Step { at, facts, .. } if facts.observed_change => Some(at.delivery.message),
+            Event::Step { at, facts, .. } if facts.observed_change => at.message(),
             _ => None,
         })
         .collect();

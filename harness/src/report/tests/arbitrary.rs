@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::made::Made;
 use crate::{
     Anomaly,
-    history::{Coordinate, Deferred, DeliveryName, Fault, Place},
+    history::{Coordinate, Deferred, DeliveryName, Fault},
     machine::trace::{Acted, Answer, End, Event, Facts, Fate, Injected, Origin, Settlement, Supplied, Unused, Words},
     oracle::{AsIf, Explanation},
     store::{Observation, Process},
@@ -32,7 +32,7 @@ fn delivery() -> impl Strategy<Value = DeliveryName> {
 fn coordinate() -> impl Strategy<Value = Coordinate> {
     (delivery(), 0..5u32).prop_map(|(delivery, n)| match n {
         0 => delivery.ack(),
-        n => Coordinate { delivery, place: Place::Operation(n) },
+        n => delivery.operation(n),
     })
 }
 
@@ -127,7 +127,10 @@ fn event() -> impl Strategy<Value = Event> {
         }),
         (delivery(), process(), how).prop_map(|(delivery, process, how)| Event::Settled { delivery, process, how }),
         (process(), proptest::collection::vec(delivery(), 0..3))
-            .prop_map(|(process, lost)| Event::Crashed { process, lost }),
+            .prop_map(|(process, lost)| Event::Crashed {
+                process,
+                lost: lost.into_iter().map(Into::into).collect()
+            }),
         duration().prop_map(|to| Event::Clock { to }),
     ]
 }
@@ -197,6 +200,7 @@ prop_compose! {
             first_delivered,
             handled,
             dead_lettered: false,
+            acknowledged: false,
             supplied: vec![Supplied::default()],
         };
         made.replay.fates = fates.into_iter().map(fate).collect();

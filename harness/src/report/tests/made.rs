@@ -230,9 +230,9 @@ impl Made {
 
     /// The process dies with these deliveries, the first at its next operation or its ack.
     pub(super) fn crash(&mut self, at: Coordinate, others: &[DeliveryName]) -> &mut Self {
-        let process = self.processes[&at.delivery].clone();
+        let process = self.processes[&at.delivery().expect("a point of a delivery")].clone();
         *self.incarnations.entry(process.index()).or_default() += 1;
-        let lost = std::iter::once(at.delivery).chain(others.iter().copied()).collect();
+        let lost = std::iter::once(at.task).chain(others.iter().map(|other| (*other).into())).collect();
         self.fault(Fault::Crash { at }).push(Event::Crashed { process, lost })
     }
 

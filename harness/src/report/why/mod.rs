@@ -62,7 +62,7 @@ fn overwrote(told: &Told<'_>, older: usize, newer: usize) -> Option<String> {
 /// One part took effect, and then the delivery ended otherwise than done.
 fn partial(told: &Told<'_>, message: usize) -> Option<String> {
     let part = told.effects(message).next_back()?;
-    let end = told.cut_short(part.at.delivery)?;
+    let end = told.cut_short(part.at.task)?;
     Some(format!("{} {}, and then {}", part.at, part.changed(), end.text))
 }
 
@@ -103,10 +103,10 @@ fn lost_update(told: &Told<'_>) -> Option<String> {
     // The late write may well leave what was there: two that set one value.
     for late in told.steps.iter().filter(|step| step.facts.changes && step.took_effect()) {
         for thing in &late.writes {
-            let read = told.of(late.at.delivery).rfind(|step| step.event < late.event && step.only_reads(thing));
+            let read = told.of(late.at.task).rfind(|step| step.event < late.event && step.only_reads(thing));
             let Some(read) = read else { continue };
             let is_between = |step: &&Step<'_>| {
-                step.at.delivery != late.at.delivery && step.event > read.event && step.event < late.event
+                step.at.task != late.at.task && step.event > read.event && step.event < late.event
             };
             let between = told.steps.iter().filter(is_between).find(|step| step.is_effect() && step.writes(thing));
             if let Some(between) = between {

@@ -2,7 +2,7 @@
 
 use crate::{
     History,
-    history::{Coordinate, DeliveryName, Fault},
+    history::{Coordinate, DeliveryName, Fault, TaskName},
     machine::trace::{Answer, Event, Facts, Injected, Origin, Replay, Settlement},
 };
 
@@ -57,31 +57,36 @@ impl<'a> Told<'a> {
         let mut steps: Vec<Step<'a>> = replay.events.iter().enumerate().filter_map(step).collect();
         for at in 0..steps.len() {
             if steps[at].is_commit() && steps[at].writes.is_empty() {
-                steps[at].writes = uncommitted(&steps[..at], steps[at].at.delivery);
+                steps[at].writes = uncommitted(&steps[..at], steps[at].at.task);
             }
         }
         Self { history, replay, steps }
     }
 
-    /// The steps of one delivery.
-    pub(super) fn of(&self, delivery: DeliveryName) -> impl DoubleEndedIterator<Item = &Step<'a>> {
-        self.steps.iter().filter(move |step| step.at.delivery == delivery)
+    /// The steps of one delivery, or of one round.
+    pub(super) fn of(&self, task: impl Into<TaskName>) -> impl DoubleEndedIterator<Item = &Step<'a>> {
+        let task = task.into();
+        self.steps.iter().filter(move |step| step.at.task == task)
     }
 
-    /// The steps on behalf of a message that changed what is observed.
+    /// The steps on behalf of a message that changed what is observed, and if none of its deliveries' did, those of
+    /// background work.
     pub(super) fn effects(&self, message: usize) -> impl DoubleEndedIterator<Item = &Step<'a>> {
-        self.steps.iter().filter(move |step| step.at.delivery.message == message && step.is_effect())
+        let its_own = |step: &&Step<'a>| step.at.message() == Some(message) && step.is_effect();
+        let whose = self.steps.iter().any(|step| its_own(&step)).then_some(message);
+        self.steps.iter().filter(move |step| step.at.message() == whose && step.is_effect())
     }
 
     /// The step by which a delivery wrote a thing so that others could see it, and the event from which they could.
-    pub(super) fn wrote(&self, delivery: DeliveryName, thing: &str) -> Option<(&Step<'a>, usize)> {
-        let written = self.of(delivery).find(|step| step.took_effect() && step.writes(thing))?;
+    pub(super) fn wrote(&self, task: impl Into<TaskName>, thing: &str) -> Option<(&Step<'a>, usize)> {
+        let task = task.into();
+        let written = self.of(task).find(|step| step.took_effect() && step.writes(thing))?;
         if written.facts.changes {
             return Some((written, written.event));
         }
         // In a transaction nobody sees it until that is committed.
         let commits = |step: &&Step<'a>| step.event > written.event && step.facts.changes && step.writes(thing);
-        self.of(delivery).find(commits).map(|commit| (written, commit.event))
+        self.of(task).find(commits).map(|commit| (written, commit.event))
     }
 
     /// The deliveries of a message that began, in their order, with why.
@@ -109,11 +114,12 @@ impl<'a> Told<'a> {
 
     /// What kept a delivery from being done and acked, if something did: a crash before an error, an error before the
     /// answer that came of it.
-    pub(super) fn cut_short(&self, of: DeliveryName) -> Option<CutShort> {
+    pub(super) fn cut_short(&self, of: impl Into<TaskName>) -> Option<CutShort> {
+        let of = of.into();
         self.crash(of).or_else(|| self.failure(of)).or_else(|| self.answer(of))
     }
 
-    fn crash(&self, of: DeliveryName) -> Option<CutShort> {
+    fn crash(&self, of: TaskName) -> Option<CutShort> {
         self.replay.events.iter().enumerate().find_map(|(event, happened)| match happened {
             Event::Crashed { process, lost } if lost.contains(&of) => {
                 let acted = self.replay.acted.iter().filter(|acted| acted.position == event);
@@ -121,15 +127,20 @@ impl<'a> Told<'a> {
                     Fault::Crash { at } => Some(*at),
                     _ => None,
                 });
-                let at = at.filter(|at| at.delivery == of);
+                let at = at.filter(|at| at.task == of);
                 Some(CutShort { event, text: format!("p{} crashed", process.index()), at, is_crash: true })
+            }
+            Event::Cancelled { task, .. } if *task == of => {
+                let at = self.replay.acted.iter().find(|acted| acted.position == event);
+                let at = at.and_then(|acted| self.history.faults.get(acted.fault)).and_then(Fault::coordinate);
+                Some(CutShort { event, text: format!("{of} was cancelled"), at, is_crash: true })
             }
             _ => None,
         })
     }
 
     /// The last step of a delivery that was made to fail or gave up.
-    pub(super) fn failure(&self, of: DeliveryName) -> Option<CutShort> {
+    pub(super) fn failure(&self, of: impl Into<TaskName>) -> Option<CutShort> {
         let failed = |step: &&Step<'a>| step.facts.suffered.is_some() || step.facts.gave_up;
         let step = self.of(of).rfind(failed)?;
         let text = match step.facts.suffered {
@@ -140,7 +151,8 @@ impl<'a> Told<'a> {
         Some(CutShort { event: step.event, text, at: Some(step.at), is_crash: false })
     }
 
-    fn answer(&self, of: DeliveryName) -> Option<CutShort> {
+    fn answer(&self, of: TaskName) -> Option<CutShort> {
+        let of = of.delivery()?;
         self.replay.events.iter().enumerate().find_map(|(event, happened)| {
             let text = match happened {
                 Event::Returned { delivery, answer, .. } if *delivery == of => match answer {
@@ -160,8 +172,8 @@ impl<'a> Told<'a> {
 }
 
 /// What a delivery had written in the transaction that comes last among these steps.
-fn uncommitted<'a>(steps: &[Step<'a>], delivery: DeliveryName) -> Vec<&'a str> {
-    let of = steps.iter().rev().filter(|step| step.at.delivery == delivery);
+fn uncommitted<'a>(steps: &[Step<'a>], task: TaskName) -> Vec<&'a str> {
+    let of = steps.iter().rev().filter(|step| step.at.task == task);
     let open: Vec<&Step<'a>> = of.take_while(|step| !step.facts.changes && !step.is_rollback()).collect();
     let mut written = Vec::new();
     for name in open.iter().rev().flat_map(|step| &step.writes) {

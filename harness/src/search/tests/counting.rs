@@ -45,7 +45,8 @@ fn universe(messages: usize, deliveries: u32, operations: u32) -> Vec<Fault> {
         for delivery in (1..=deliveries).map(|number| DeliveryName::new(message, number)) {
             let points = (1..=operations).map(|operation| delivery.operation(operation));
             for at in points.clone() {
-                all.extend([Fault::Duplicate { message, at: Some(at) }, Fault::Fail { at }, Fault::LoseReply { at }]);
+                all.extend([Fault::Duplicate { message, at: Some(at) }, Fault::Cancel { at }]);
+                all.extend([Fault::Fail { at }, Fault::LoseReply { at }]);
             }
             all.push(Fault::LoseAck { delivery });
             let at_any = |at: Coordinate| {
@@ -160,7 +161,7 @@ fn a_search_stops_where_it_is_told_to() {
 fn each_kind_of_fault_acts_and_is_counted() {
     let (search, _) = search(&mut toys::subject(toys::forgets), &options(2, 1));
     let words: Vec<&str> = search.searched.acted.iter().map(|(word, _)| *word).collect();
-    let all = ["advance", "crash", "defer", "duplicate", "fail", "lose-ack", "lose-reply", "overlap", "pause"];
+    let all = ["advance", "cancel", "crash", "defer", "duplicate", "fail", "lose-ack", "lose-reply", "overlap", "pause"];
     // With one fault nothing is there to be put off but a first delivery.
     assert_eq!(words, all);
     assert_eq!(search.inconclusive, None);

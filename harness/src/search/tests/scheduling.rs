@@ -26,7 +26,7 @@ fn replay(subject: &mut dyn Subject, history: &History) -> Replay {
 fn steps(replay: &Replay) -> Vec<bool> {
     let mut first = None;
     let steps = replay.events.iter().filter_map(|event| match event {
-        Event::Step { at, .. } => Some(*first.get_or_insert(at.delivery) != at.delivery),
+        Event::Step { at, .. } => Some(*first.get_or_insert(at.task) != at.task),
         _ => None,
     });
     steps.collect()

@@ -70,7 +70,7 @@ fn a_crash_repeats_the_one_before_only_past_harmless_steps_of_its_own_process() 
         Event::Delivered { delivery, process: process.clone(), origin: Origin::Overlap },
         Event::Blocked { at: delivery.operation(1), process: process.clone(), until: Duration::ZERO, words: None },
         Event::Returned { delivery, process: process.clone(), answer: Answer::Done },
-        Event::Crashed { process, lost: vec![delivery] },
+        Event::Crashed { process, lost: vec![delivery.into()] },
         Event::Clock { to: Duration::from_secs(1) },
     ] {
         assert!(!past(event.clone()), "{event:?}");

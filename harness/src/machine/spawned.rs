@@ -1,0 +1,167 @@
+//! What handlers spawn, and the time of tokio.
+//!
+//! Tokio polls a spawned task. It becomes one of the machine's with its first operation, which waits for its turn as every
+//! other does, so the machine decides when it acts; between its operations it runs freely. Who spawned it gives its
+//! operations their names.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    desk::{Grant, Ready, SettleTurn, TaskId},
+    quiet,
+    replay::Run,
+    task::{Given, Kind, State, Task},
+    trace::Event,
+};
+use crate::Error;
+
+/// So often tokio's clock moves with nothing of ours to follow, where nothing else is to come.
+const MOST_JUMPS_AT_THE_END: u32 = 100;
+/// And where a delivery still waits.
+const MOST_JUMPS: u32 = 20_000;
+
+impl Run<'_> {
+    /// A task was polled. Lets run whatever it spawned or woke, as far as that comes without an operation.
+    pub(super) fn after_poll(&mut self, task: TaskId) {
+        // The machine holds `woken` itself and by the waker. Whoever else does will wake it: a timer, a channel.
+        if Arc::strong_count(&self.tasks[task].given.woken) > 2 {
+            self.touch();
+        }
+        let alive = self.runtime.alive();
+        if alive > self.spawned {
+            self.touch();
+            self.desk.mark(self.runtime.spawn_nothing(), self.spawner(task));
+        }
+        if self.touched {
+            self.settle_tokio(task);
+        }
+    }
+
+    fn touch(&mut self) {
+        self.touched = true;
+        self.plan.habits.waits_elsewhere.set(true);
+    }
+
+    fn spawner(&self, task: TaskId) -> TaskId {
+        match self.tasks[task].kind {
+            Kind::Spawned { by } => by,
+            _ => task,
+        }
+    }
+
+    /// Lets tokio's tasks run. New ones that ask for a turn are tasks of the machine from now on.
+    fn settle_tokio(&mut self, task: TaskId) {
+        self.with_tokio(self.spawner(task), |run| run.runtime.settle());
+    }
+
+    fn with_tokio<T>(&mut self, spawner: TaskId, f: impl FnOnce(&mut Self) -> T) -> T {
+        let operations = self.tasks.iter().map(|task| task.operations).collect();
+        self.desk.begin_settling(SettleTurn { spawner, operations, new: Vec::new() });
+        let before = self.runtime.alive();
+        let done = f(self);
+        if let Some(turn) = self.desk.end_settling() {
+            for (task, operations) in self.tasks.iter_mut().zip(&turn.operations) {
+                task.operations = *operations;
+            }
+            for by in turn.new {
+                self.admit(by);
+            }
+        }
+        self.spawned = self.runtime.alive();
+        if self.spawned > before {
+            self.desk.mark(self.runtime.spawn_nothing(), spawner);
+        }
+        if let Some(why) = quiet::take_uncontrolled() {
+            self.uncontrolled.get_or_insert(why);
+        }
+        done
+    }
+
+    fn admit(&mut self, by: TaskId) {
+        let (name, process) = (self.tasks[by].name, self.tasks[by].process.clone());
+        self.tasks.push(Task {
+            name,
+            kind: Kind::Spawned { by },
+            process,
+            work: None,
+            given: Given::new(self.desk.clock(), 0),
+            state: State::Running,
+            hold: None,
+            waiting_since: self.turn,
+            operations: 0,
+            woken_noted: false,
+        });
+    }
+
+    /// Lets a spawned task act.
+    pub(super) fn poll_spawned(&mut self, task: TaskId, ready: Ready, grant: Grant) -> Result<(), Error> {
+        self.desk.grant(ready.id, grant);
+        self.settle_tokio(task);
+        self.desk.take_back_grant();
+        while let Some(report) = self.desk.next_report() {
+            self.record(task, report)?;
+        }
+        self.note_supply(self.spawner(task));
+        self.note_woken();
+        Ok(())
+    }
+
+    /// Moves the clock to the next of tokio's timers after which somebody can run, but not beyond this time. Whether there
+    /// was one.
+    pub(super) fn jump_to_timer(&mut self, limit: Duration) -> Result<bool, Error> {
+        if !self.touched {
+            return Ok(false);
+        }
+        let waits = self.tasks.iter().any(Task::is_open);
+        if !waits && self.spawned == 0 {
+            return Ok(false);
+        }
+        let spawner = self.last.map_or(0, |last| self.spawner(last));
+        self.with_tokio(spawner, |run| run.runtime.settle_long());
+        let most = if waits { MOST_JUMPS } else { MOST_JUMPS_AT_THE_END };
+        for _ in 0..most {
+            self.note_woken();
+            if self.choose().is_some() {
+                let to = self.runtime.now();
+                self.moved_by_tokio(to);
+                return Ok(true);
+            }
+            if self.runtime.now() >= limit || self.spawned == 0 && !waits {
+                return Ok(false);
+            }
+            self.with_tokio(spawner, |run| run.runtime.jump(limit));
+        }
+        Ok(false)
+    }
+
+    /// Our clock follows.
+    fn moved_by_tokio(&mut self, to: Duration) {
+        if to > self.desk.clock().now() {
+            self.desk.clock().set(to);
+            self.events.push(Event::Clock { to });
+        }
+    }
+
+    /// Our clock moved, and tokio's with it: whoever waited for that can run.
+    pub(super) fn tokio_follows(&mut self, to: Duration) {
+        self.runtime.set_clock(to);
+        if self.touched {
+            let spawner = self.last.map_or(0, |last| self.spawner(last));
+            self.with_tokio(spawner, |run| run.runtime.settle());
+            self.note_woken();
+        }
+    }
+
+    /// Why the replay cannot go on, if something in it is beyond the machine's control.
+    pub(super) fn beyond_control(&mut self) -> Option<String> {
+        if let Some(why) = quiet::take_uncontrolled() {
+            self.uncontrolled.get_or_insert(why);
+        }
+        if let Some(why) = self.uncontrolled {
+            return Some(why.to_owned());
+        }
+        let threads = "the handler gave work to a thread (`spawn_blocking`, `tokio::fs`, a name to look up), which runs when \
+                       it likes: call it directly, or put it behind `step`";
+        self.runtime.uses_threads().then(|| threads.to_owned())
+    }
+}
