@@ -64,6 +64,17 @@ impl Run<'_> {
         self.tasks[task].hold = Some(Hold { until, since: self.turn });
     }
 
+    /// A delivery stands, with all that it spawned, until another one has ended.
+    fn stand_for(&mut self, task: TaskId, other: TaskId) {
+        let root = self.spawner(task);
+        for strand in 0..self.tasks.len() {
+            let stands = strand == task || self.tasks[strand].hold.is_none();
+            if self.spawner(strand) == root && self.tasks[strand].state != State::Ended && stands {
+                self.stand(strand, Until::Task(other));
+            }
+        }
+    }
+
     /// Whether this point has acted, or its delivery has ended.
     fn has_come(&self, point: Coordinate) -> bool {
         let ended = |task: &Task| task.name == point.task && task.state == State::Ended;
@@ -71,10 +82,15 @@ impl Run<'_> {
     }
 
     fn overlap(&mut self, task: TaskId, index: usize, to: Option<usize>) -> Result<(), Error> {
-        let Some((_, copy)) = self.tasks[task].delivery() else {
+        let root = self.spawner(task);
+        let Some((_, copy)) = self.tasks[root].delivery() else {
             self.refuse(index, "it is no delivery that stands there");
             return Ok(());
         };
+        if self.tasks[root].state == State::Ended {
+            self.refuse(index, "the handler had returned by then");
+            return Ok(());
+        }
         if self.queue.copy(copy).settled {
             self.refuse(index, "the message was acknowledged by then: no broker delivers it again");
             return Ok(());
@@ -86,7 +102,7 @@ impl Run<'_> {
         self.acts(index);
         let next = (self.tasks[task].process.index() + 1) % self.plan.processes;
         let other = self.deliver(copy, Origin::Overlap, to.unwrap_or(next))?;
-        self.stand(task, Until::Task(other));
+        self.stand_for(task, other);
         Ok(())
     }
 
@@ -98,7 +114,7 @@ impl Run<'_> {
         self.acts(index);
         let copy = self.queue.duplicate(message, self.desk.clock().now());
         let other = self.deliver(copy, Origin::Copy, 0)?;
-        self.stand(task, Until::Task(other));
+        self.stand_for(task, other);
         Ok(())
     }
 
@@ -141,10 +157,7 @@ impl Run<'_> {
 
     /// The handler's future is dropped where it stands, and its drop guards run. What it spawned goes on.
     fn cancel(&mut self, task: TaskId, index: usize, ready: Option<Ready>) {
-        let task = match self.tasks[task].kind {
-            Kind::Spawned { by } => by,
-            _ => task,
-        };
+        let task = self.spawner(task);
         let Some(ready) = ready.filter(|_| self.tasks[task].work.is_some()) else {
             return self.refuse(index, "the handler had returned there");
         };

@@ -29,6 +29,8 @@ mod task;
 pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_tokio;
 mod tokio;
 pub(crate) mod trace;
 

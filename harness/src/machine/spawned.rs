@@ -42,7 +42,8 @@ impl Run<'_> {
         self.plan.habits.waits_elsewhere.set(true);
     }
 
-    fn spawner(&self, task: TaskId) -> TaskId {
+    /// Whose operations a task does: its own, or those of who spawned it.
+    pub(super) fn spawner(&self, task: TaskId) -> TaskId {
         match self.tasks[task].kind {
             Kind::Spawned { by } => by,
             _ => task,
