@@ -4,8 +4,8 @@
 use std::{fmt, time::Duration};
 
 use crate::{
-    Contract, Delivery, DeliveryModel, Error, History, IntoOutcome, Messages, Store, Verdict,
-    check::{self, Options, Survey},
+    Contract, Delivery, DeliveryModel, Error, History, IntoOutcome, Messages, Prepared, Store, Verdict,
+    check::{Options, Survey},
     history::Label,
     machine::Background,
     world::{Boot, World},
@@ -101,14 +101,14 @@ impl<S: Store, C: 'static> Harness<S, C> {
     /// Workloads have at most so many messages; 2 by default, 1 to 5. Does nothing for [`Messages::exactly`].
     #[must_use]
     pub fn messages(mut self, messages: usize) -> Self {
-        self.options.messages = messages.clamp(1, 5);
+        self.options.set_messages(messages);
         self
     }
 
     /// How many processes there are; 2 by default, at least 1 and at most [`History::MAX_PROCESSES`].
     #[must_use]
     pub fn processes(mut self, processes: usize) -> Self {
-        self.options.processes = processes.max(1);
+        self.options.set_processes(processes);
         self
     }
 
@@ -153,9 +153,7 @@ impl<S: Store, C: 'static> Harness<S, C> {
         F: AsyncFn(&C, &Delivery<P>) -> O + Send + Sync + 'static,
         O: IntoOutcome,
     {
-        let caller = std::panic::Location::caller();
-        let (mut world, options) = self.with(messages.into(), handler);
-        check::in_a_test(&mut world, &options, caller);
+        self.prepare(messages, handler).check();
     }
 
     /// As [`check`](Harness::check), but answers. Writes no file and reads no variable.
@@ -165,8 +163,7 @@ impl<S: Store, C: 'static> Harness<S, C> {
         F: AsyncFn(&C, &Delivery<P>) -> O + Send + Sync + 'static,
         O: IntoOutcome,
     {
-        let (mut world, options) = self.with(messages.into(), handler);
-        check::verdict(&mut world, &options)
+        self.prepare(messages, handler).verdict()
     }
 
     /// Searches on past the first failure: every history that fails, as it was met, with its anomaly; how far the search
@@ -181,8 +178,7 @@ impl<S: Store, C: 'static> Harness<S, C> {
         F: AsyncFn(&C, &Delivery<P>) -> O + Send + Sync + 'static,
         O: IntoOutcome,
     {
-        let (mut world, options) = self.with(messages.into(), handler);
-        check::survey(&mut world, &options)
+        self.prepare(messages, handler).survey()
     }
 
     /// Replays each of these histories, makes a history from what happened, and replays that: the history that was made, or
@@ -202,8 +198,7 @@ impl<S: Store, C: 'static> Harness<S, C> {
         F: AsyncFn(&C, &Delivery<P>) -> O + Send + Sync + 'static,
         O: IntoOutcome,
     {
-        let (mut world, _) = self.with(messages.into(), handler);
-        histories.iter().map(|history| check::remade(&mut world, history)).collect()
+        self.prepare(messages, handler).remade(histories)
     }
 
     /// Replays one history. [`Verdict::Holds`] says only that this history does not break the handler.
@@ -213,11 +208,17 @@ impl<S: Store, C: 'static> Harness<S, C> {
         F: AsyncFn(&C, &Delivery<P>) -> O + Send + Sync + 'static,
         O: IntoOutcome,
     {
-        let (mut world, options) = self.with(messages.into(), handler);
-        check::replay(&mut world, &options, history)
+        self.prepare(messages, handler).replay(history)
     }
 
-    fn with<P, F>(self, messages: Messages<P>, handler: F) -> (World<S, C, P, F>, Options) {
-        (World::new(self.store, self.boot, messages, handler), self.options)
+    /// This check with its handler and its messages, to be run later.
+    pub fn prepare<P, O, F>(self, messages: impl Into<Messages<P>>, handler: F) -> Prepared
+    where
+        P: Clone + fmt::Debug + Send + Sync + 'static,
+        F: AsyncFn(&C, &Delivery<P>) -> O + Send + Sync + 'static,
+        O: IntoOutcome,
+    {
+        let world = World::new(self.store, self.boot, messages.into(), handler);
+        Prepared::new(Box::new(world), self.options)
     }
 }

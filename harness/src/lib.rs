@@ -15,6 +15,7 @@ mod message;
 mod messages;
 mod oracle;
 mod outcome;
+mod prepared;
 mod report;
 mod search;
 mod store;
@@ -31,6 +32,7 @@ pub use message::{Delivery, Message};
 pub use messages::Messages;
 pub use oracle::Anomaly;
 pub use outcome::{IntoOutcome, Outcome};
+pub use prepared::Prepared;
 #[cfg(feature = "sqlite")]
 pub use store::sqlite;
 #[cfg(feature = "sqlite")]

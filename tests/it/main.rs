@@ -12,6 +12,7 @@ mod judge;
 mod laws;
 mod readme;
 mod readme_example;
+mod real_handlers;
 mod round_trip;
 mod soundness;
 mod verdicts;

@@ -64,6 +64,14 @@ impl Options {
         self.name.as_deref().unwrap_or(NAMELESS)
     }
 
+    pub(crate) fn set_messages(&mut self, messages: usize) {
+        self.messages = messages.clamp(1, 5);
+    }
+
+    pub(crate) fn set_processes(&mut self, processes: usize) {
+        self.processes = processes.max(1);
+    }
+
     fn search(&self) -> search::Options {
         search::Options {
             model: self.model,

@@ -194,6 +194,9 @@ impl Run<'_> {
                 if facts.changes {
                     self.note_change();
                 }
+                if facts.suffered.is_some() || facts.gave_up {
+                    self.disturb(task);
+                }
                 let at = name.operation(number);
                 let acks = facts.acks;
                 self.events.push(Event::Step { at, process, facts, words });
@@ -210,6 +213,13 @@ impl Run<'_> {
             }
         }
         Ok(())
+    }
+
+    fn disturb(&mut self, task: TaskId) {
+        let by = self.spawner(task);
+        if let Kind::Round(round) = self.tasks[by].kind {
+            self.round_is_disturbed(round);
+        }
     }
 
     fn observed_change(&mut self) -> Result<bool, Error> {
@@ -286,10 +296,7 @@ impl Run<'_> {
 
     /// A handler, or what it spawned, acknowledged its message by itself.
     fn acks_early(&mut self, task: TaskId) {
-        let by = match self.tasks[task].kind {
-            Kind::Spawned { by } => by,
-            _ => task,
-        };
+        let by = self.spawner(task);
         let process = self.tasks[by].process.clone();
         if let (TaskName::Delivery(delivery), Kind::Delivery { copy, acked: acked @ false }) =
             (self.tasks[by].name, &mut self.tasks[by].kind)

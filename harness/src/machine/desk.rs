@@ -20,11 +20,11 @@ use std::{
 
 use redeliver_point::host;
 
+pub(super) use self::crowd::SettleTurn;
+use self::crowd::{Asks, Crowd};
 pub(crate) use self::ticket::{Registered, Terms, Ticket, lives, now, release_locks};
 #[cfg(feature = "sqlite")]
 pub(crate) use self::ticket::{acted_further, allowance, give_up};
-use self::crowd::{Asks, Crowd};
-pub(super) use self::crowd::SettleTurn;
 pub(super) use self::ticket::{step_begins, step_ends};
 use super::{
     clock::Clock,

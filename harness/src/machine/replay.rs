@@ -230,9 +230,7 @@ impl<'a> Run<'a> {
                 task.name
             ));
         }
-        let stuck: Vec<usize> = (0..self.fates.len())
-            .filter(|message| !self.fates[*message].is_over())
-            .collect();
+        let stuck: Vec<usize> = (0..self.fates.len()).filter(|message| !self.fates[*message].is_over()).collect();
         if stuck.is_empty() { End::Drained } else { End::Stuck(stuck) }
     }
 
@@ -254,6 +252,8 @@ impl<'a> Run<'a> {
             end,
             key: hasher.finish(),
             standing: self.standing.unwrap_or_default(),
+            waited_elsewhere: self.touched,
+            periods: self.plan.works.iter().map(|work| work.period).collect(),
             lulls: mem::take(&mut self.lulls),
         })
     }

@@ -1,9 +1,9 @@
 //! Background work: when a round of it begins, and when there is no need for another one.
 //!
 //! Every process does all of it. The first round is due one period after the process started, the next one a period after
-//! the last ended. A round after which nothing durable has changed would change nothing either, so none is begun before
-//! something does; one that looked at a clock is begun all the same while messages are still to come, but waits twice as long
-//! each time. So a replay ends when a round of every task has changed nothing.
+//! the last ended. After a round that changed nothing durable, though nothing kept it from that, another would change nothing
+//! either, so none is begun before something does; one that looked at a clock is begun all the same while messages are still
+//! to come, but waits twice as long each time. So a replay ends when a round of every task has changed nothing.
 
 use std::{
     hash::{Hash, Hasher},
@@ -49,6 +49,8 @@ pub(super) struct Round {
     changes_at_begin: u64,
     /// The last round looked at a clock.
     reads_clock: bool,
+    /// It did not get to do what it wanted: what it left alone says nothing.
+    disturbed: bool,
 }
 
 impl Run<'_> {
@@ -69,6 +71,7 @@ impl Run<'_> {
                     quiet_since: None,
                     changes_at_begin: 0,
                     reads_clock: false,
+                    disturbed: false,
                 });
             }
         }
@@ -112,6 +115,7 @@ impl Run<'_> {
         round.running = true;
         round.changes_at_begin = changes;
         round.reads_clock = false;
+        round.disturbed = false;
         let (work, number) = (round.work, round.number);
         let name = RoundName::new(self.plan.works[work].label, round.process, number);
         let process = self.desk.process(round.process);
@@ -141,6 +145,9 @@ impl Run<'_> {
             _ => None,
         };
         let process = self.tasks[task].process.clone();
+        if let (Kind::Round(at), Some(_)) = (self.tasks[task].kind, &panicked) {
+            self.round_is_disturbed(at);
+        }
         self.drop_work(task);
         self.events.push(Event::RoundEnded { round, process, panicked });
         self.ended(task);
@@ -151,7 +158,7 @@ impl Run<'_> {
         for round in &self.rounds {
             let is_quiet = round.quiet_since == Some(self.changes);
             (round.number, round.after_the_end, round.running, round.due, round.waits, round.from).hash(&mut hasher);
-            (is_quiet, round.changes_at_begin == self.changes, round.reads_clock).hash(&mut hasher);
+            (is_quiet, round.changes_at_begin == self.changes, round.reads_clock, round.disturbed).hash(&mut hasher);
         }
     }
 
@@ -160,12 +167,17 @@ impl Run<'_> {
         let (now, changes) = (self.desk.clock().now(), self.changes);
         let round = &mut self.rounds[at];
         let period = self.plan.works[round.work].period;
-        let is_quiet = round.changes_at_begin == changes;
+        let is_quiet = round.changes_at_begin == changes && !round.disturbed;
         round.quiet_since = is_quiet.then_some(changes);
         round.waits = if is_quiet && round.reads_clock { round.waits.saturating_mul(2) } else { period };
         round.running = false;
         round.from = now;
         round.due = now.saturating_add(round.waits);
+    }
+
+    /// A round failed in something, was cancelled or panicked.
+    pub(super) fn round_is_disturbed(&mut self, at: usize) {
+        self.rounds[at].disturbed = true;
     }
 
     /// A round looked at a clock.

@@ -9,7 +9,9 @@ use tokio::{
 };
 
 use super::{
-    testing::{Given, Log, Stage, advance, at, cancel, crash, delivery, fail, lines, lose_reply, overlap, pause, rows, unused},
+    testing::{
+        Given, Log, Stage, advance, at, cancel, crash, delivery, fail, lines, lose_reply, overlap, pause, rows, unused,
+    },
     trace::{End, Replay},
 };
 use crate::{
@@ -45,12 +47,11 @@ fn a_sleep_takes_virtual_time_and_no_other() {
 
 #[test]
 fn a_timeout_fires_when_the_clock_jumps_past_it_and_not_before() {
-    let mut stage = Stage::new(store(), async |kv: &KeyValue, _: &Given| {
-        match timeout(second(5), kv.put("a", "1")).await {
+    let mut stage =
+        Stage::new(store(), async |kv: &KeyValue, _: &Given| match timeout(second(5), kv.put("a", "1")).await {
             Ok(done) => done,
             Err(_) => kv.put("late", "1").await,
-        }
-    });
+        });
     assert_eq!(rows(&stage.replay(1, &[])), ["a=1"]);
     assert_eq!(rows(&stage.replay(1, &[advance(at(0, 1, 1), 4)])), ["a=1"]);
     assert_eq!(rows(&stage.replay(1, &[advance(at(0, 1, 1), 5)])), ["late=1"]);
@@ -85,7 +86,10 @@ fn what_a_handler_spawns_is_interleaved_by_the_machine() {
     let spawned = ["m0#1.2 put spawned 1: ok", "m0#1.4 put spawned 2: ok"];
     assert_eq!(steps(&plain), [own_first, spawned].concat(), "who ran last goes on");
     let paused = stage.replay(1, &[pause(at(0, 1, 1))]);
-    assert_eq!(steps(&paused), ["m0#1.2 put spawned 1: ok", "m0#1.3 put spawned 2: ok", "m0#1.1 put own 1: ok", "m0#1.4 put own 2: ok"]);
+    assert_eq!(
+        steps(&paused),
+        ["m0#1.2 put spawned 1: ok", "m0#1.3 put spawned 2: ok", "m0#1.1 put own 1: ok", "m0#1.4 put own 2: ok"]
+    );
     let crashed = stage.replay(1, &[crash(at(0, 1, 2))]);
     assert_eq!(unused(&crashed), [""; 0]);
     assert_eq!(steps(&crashed)[..3], ["m0#1.1 put own 1: ok", "m0#1.3 put own 2: ok", "clock 1s"]);
@@ -139,23 +143,27 @@ fn locks_and_channels_of_tokio_park_and_wake() {
         kv: KeyValue,
         one: Mutex<()>,
     }
-    let mut stage = Stage::with_process(store(), |kv| Process { kv, one: Mutex::default() }, async |process: &Process, given: &Given| {
-        let _one = process.one.lock().await;
-        let (send, mut receive) = mpsc::channel(1);
-        let (ask, answer) = oneshot::channel();
-        let (kv, name) = (process.kv.clone(), format!("m{}", given.message));
-        tokio::spawn(async move {
-            while let Some(value) = receive.recv().await {
-                let _ = kv.put("last", value).await;
+    let mut stage = Stage::with_process(
+        store(),
+        |kv| Process { kv, one: Mutex::default() },
+        async |process: &Process, given: &Given| {
+            let _one = process.one.lock().await;
+            let (send, mut receive) = mpsc::channel(1);
+            let (ask, answer) = oneshot::channel();
+            let (kv, name) = (process.kv.clone(), format!("m{}", given.message));
+            tokio::spawn(async move {
+                while let Some(value) = receive.recv().await {
+                    let _ = kv.put("last", value).await;
+                }
+                let _ = ask.send(kv.put(&name, "1").await);
+            });
+            for value in ["1", "2"] {
+                send.send(value).await.map_err(Error::other)?;
             }
-            let _ = ask.send(kv.put(&name, "1").await);
-        });
-        for value in ["1", "2"] {
-            send.send(value).await.map_err(Error::other)?;
-        }
-        drop(send);
-        answer.await.map_err(Error::other)?
-    });
+            drop(send);
+            answer.await.map_err(Error::other)?
+        },
+    );
     let overlapped = stage.replay(1, &[Fault::Overlap { at: at(0, 1, 1), to: Some(0) }]);
     assert_eq!(overlapped.end, End::Drained, "{:#?}", lines(&overlapped));
     assert_eq!(steps(&overlapped).len(), 6, "{:#?}", lines(&overlapped));
@@ -207,7 +215,8 @@ fn a_cancellation_needs_a_handler_that_runs() {
 
 #[test]
 fn background_work_has_rounds_of_its_own_until_one_changes_nothing() {
-    let stage = Stage::new(store(), async |kv: &KeyValue, given: &Given| kv.put(&format!("out:m{}", given.message), "1").await);
+    let stage =
+        Stage::new(store(), async |kv: &KeyValue, given: &Given| kv.put(&format!("out:m{}", given.message), "1").await);
     let mut stage = stage.every_second("relay", async |kv: &KeyValue| {
         for message in ["m0", "m1"] {
             if let Ok(true) = kv.delete(&format!("out:{message}")).await {
@@ -219,7 +228,12 @@ fn background_work_has_rounds_of_its_own_until_one_changes_nothing() {
     assert_eq!(rows(&plain), ["sent:m0=1", "sent:m1=1"]);
     assert_eq!(plain.end, End::Drained);
     let began: Vec<String> = lines(&plain).into_iter().filter(|line| line.ends_with("began")).collect();
-    assert_eq!(began, ["relay@p0#1 began", "relay@p1#1 began", "relay@p0#2 began", "relay@p1#2 began"][..began.len()], "{:#?}", lines(&plain));
+    assert_eq!(
+        began,
+        ["relay@p0#1 began", "relay@p1#1 began", "relay@p0#2 began", "relay@p1#2 began"][..began.len()],
+        "{:#?}",
+        lines(&plain)
+    );
     assert!(began.len() >= 3);
     let relay = |n| RoundName::new("relay".parse().unwrap(), 0, n);
     let crashed = stage.replay(2, &[crash(relay(1).operation(2))]);
@@ -229,10 +243,18 @@ fn background_work_has_rounds_of_its_own_until_one_changes_nothing() {
     assert_eq!(rows(&failed), ["sent:m1=1"]);
     let paused = stage.replay(2, &[pause(relay(1).operation(1))]);
     assert_eq!(rows(&paused), ["sent:m0=1", "sent:m1=1"]);
-    assert!(lines(&paused).iter().position(|line| line.starts_with("relay@p1#1.")) < lines(&paused).iter().position(|line| line.starts_with("relay@p0#1.")), "{:#?}", lines(&paused));
+    assert!(
+        lines(&paused).iter().position(|line| line.starts_with("relay@p1#1."))
+            < lines(&paused).iter().position(|line| line.starts_with("relay@p0#1.")),
+        "{:#?}",
+        lines(&paused)
+    );
     let jumped = stage.replay(2, &[advance(at(0, 1, 1), 1)]);
     let position = |start: &str| lines(&jumped).iter().position(|line| line.starts_with(start)).unwrap();
-    assert!(position("m0#1 ") < position("relay@p0#1.") && position("m1#1.1") < position("relay@p0#1."), "deliveries that are due come first");
+    assert!(
+        position("m0#1 ") < position("relay@p0#1.") && position("m1#1.1") < position("relay@p0#1."),
+        "deliveries that are due come first"
+    );
     assert_eq!(unused(&stage.replay(1, &[overlap(relay(1).operation(1))])), ["it is no delivery that stands there"]);
 }
 
@@ -298,9 +320,7 @@ where
 fn what_cannot_be_controlled_is_named() {
     is_beyond_control(async |_, _| tokio::task::spawn_blocking(|| ()).await.map_err(Error::other), "`spawn_blocking`");
     is_beyond_control(
-        async |_, _| {
-            tokio::spawn(async { tokio::task::block_in_place(|| ()) }).await.map_err(Error::other)
-        },
+        async |_, _| tokio::spawn(async { tokio::task::block_in_place(|| ()) }).await.map_err(Error::other),
         "`block_in_place`",
     );
     is_beyond_control(

@@ -44,6 +44,10 @@ pub(crate) struct Replay {
     pub(crate) key: u64,
     /// A hash of what the machine knew, beside what had happened, when the last fault had acted.
     pub(crate) standing: u64,
+    /// A handler waited for something that is not ours, most likely for a timer of tokio, or spawned something.
+    pub(crate) waited_elsewhere: bool,
+    /// The periods of the background work that went on.
+    pub(crate) periods: Vec<Duration>,
     /// Where nothing was in progress, after the last fault; only with [`Detail::Lulls`], of stores that can tell.
     pub(crate) lulls: Vec<Lull>,
 }

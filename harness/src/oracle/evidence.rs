@@ -64,12 +64,19 @@ impl Evidence {
                 _ => {}
             }
         }
-        let steps_tell = told.in_background > 0 || told.times.iter().any(|times| *times > 0) || replay.observation == *untouched;
+        let steps_tell =
+            told.in_background > 0 || told.times.iter().any(|times| *times > 0) || replay.observation == *untouched;
         if steps_tell { told } else { Self { interrupted: told.interrupted, ..untold } }
     }
 
     fn none(messages: usize, told: bool) -> Self {
-        Self { in_background: 0, times: vec![0; messages], last: vec![None; messages], told, interrupted: Places::default() }
+        Self {
+            in_background: 0,
+            times: vec![0; messages],
+            last: vec![None; messages],
+            told,
+            interrupted: Places::default(),
+        }
     }
 
     fn note(&mut self, message: usize, position: usize) {

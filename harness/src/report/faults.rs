@@ -43,11 +43,8 @@ pub(super) fn delivered(origin: Origin, place: usize, cause: Option<&Fault>) -> 
 pub(super) fn crashed(process: &Process, lost: &[TaskName], cause: Option<&Fault>) -> String {
     let index = process.index();
     let at = cause.and_then(Fault::coordinate);
-    let others: Vec<String> = lost
-        .iter()
-        .filter(|delivery| at.is_some_and(|at| at.task != **delivery))
-        .map(ToString::to_string)
-        .collect();
+    let others: Vec<String> =
+        lost.iter().filter(|delivery| at.is_some_and(|at| at.task != **delivery)).map(ToString::to_string).collect();
     let taken = if others.is_empty() { String::new() } else { format!(", and takes {} along", list(&others)) };
     match at {
         Some(Coordinate { task, place: Place::Ack }) => {
@@ -104,7 +101,9 @@ pub(super) fn names(faults: &[&Fault]) -> Vec<String> {
 
 fn being_handled(at: Coordinate) -> String {
     match at.place {
-        Place::Operation(_) => format!("{} {}", at.task, if at.delivery().is_some() { "is being handled" } else { "is at work" }),
+        Place::Operation(_) => {
+            format!("{} {}", at.task, if at.delivery().is_some() { "is being handled" } else { "is at work" })
+        }
         Place::Ack => format!("the ack of {} is on its way", at.task),
     }
 }

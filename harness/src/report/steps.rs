@@ -128,9 +128,7 @@ impl<'a> Teller<'a> {
                     // The operation that did it stands in the line before.
                     Settlement::AckedEarly => {}
                     Settlement::Nacked => self.step(process, task, "to be delivered again".to_owned(), None),
-                    Settlement::DeadLettered => {
-                        self.step(process, task, "put aside as a dead letter".to_owned(), None)
-                    }
+                    Settlement::DeadLettered => self.step(process, task, "put aside as a dead letter".to_owned(), None),
                 }
             }
             Event::Crashed { process, lost } => {

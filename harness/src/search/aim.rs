@@ -80,9 +80,7 @@ fn nearest(point: Coordinate, before: &Points, now: &Points) -> Vec<Coordinate> 
     let mut fits: Vec<(u32, Coordinate)> = now
         .iter()
         .filter(|(at, what)| {
-            **at != point
-                && same_work(**at, point)
-                && operation.is_none_or(|operation| operation == what.as_str())
+            **at != point && same_work(**at, point) && operation.is_none_or(|operation| operation == what.as_str())
         })
         .filter_map(|(at, _)| Some((distance(point, *at, operation.is_some())?, *at)))
         .collect();

@@ -46,6 +46,7 @@ pub(super) fn candidates(history: &History, replay: &Replay, amounts: &[Duration
         amounts: if reads_clock(replay) { amounts } else { &[] },
         now: Duration::ZERO,
         deadlines: BTreeSet::new(),
+        rounds: replay.periods.iter().copied().collect(),
         from: replay.acted.last().map_or(0, |acted| acted.position),
         passed: BTreeSet::new(),
         open: 0,
@@ -84,9 +85,12 @@ fn turn(fault: &Fault) -> u8 {
 /// matter to a delivery that only a further fault brings about, so that each look counts, wherever it stands: a handler
 /// that looks does so in each delivery. Where nobody looks at all, a jump only hastens redeliveries, which `defer` and
 /// `overlap` do too.
+///
+/// Who waits for a timer of tokio looks at its clock.
 pub(super) fn reads_clock(replay: &Replay) -> bool {
     let looked = |event: &Event| matches!(event, Event::Step { facts, .. } if facts.reads_clock);
     replay.fates.iter().flat_map(|fate| &fate.supplied).any(|supplied| supplied.read_clock)
+        || replay.waited_elsewhere
         || replay.events.iter().any(looked)
 }
 
@@ -99,6 +103,8 @@ struct Scan<'a> {
     now: Duration,
     /// When what was written so far expires. Only that: what is written later expires so much later after a jump.
     deadlines: BTreeSet<Duration>,
+    /// When rounds of background work begin, as far as that is known.
+    rounds: BTreeSet<Duration>,
     /// Where the last fault of the history acted; nothing before it can be struck.
     from: usize,
     /// The points at which something stood already. A fault acts when its point is first reached: not where an operation
@@ -144,7 +150,10 @@ impl Scan<'_> {
                 self.open -= usize::from(self.acked.remove(delivery));
             }
             Event::RoundBegan { .. } => self.open += 1,
-            Event::RoundEnded { .. } => self.open -= 1,
+            Event::RoundEnded { .. } => {
+                self.open -= 1;
+                self.rounds.extend(self.replay.periods.iter().map(|period| self.now.saturating_add(*period)));
+            }
             Event::Settled { delivery, how, .. } => {
                 self.acknowledgement(at, *delivery, *how);
                 if *how == Settlement::AckedEarly {
@@ -199,7 +208,8 @@ impl Scan<'_> {
 
     fn advances(&mut self, at: usize, point: Coordinate) {
         // What leads to a deadline says more than a round number, and so comes first.
-        let mut amounts: Vec<Duration> = Vec::new();
+        let mut amounts: Vec<Duration> = self.rounds.range(self.now..).map(|due| *due - self.now).collect();
+        amounts.retain(|by| !by.is_zero());
         for by in to_deadlines(&self.deadlines, self.now).chain(self.amounts.iter().copied()) {
             if !amounts.contains(&by) {
                 amounts.push(by);
@@ -226,7 +236,9 @@ impl Scan<'_> {
             self.replay.events[at..].iter().take_while(|event| !matches!(event, Event::Clock { .. }));
         self.open > 1
             || self.replay.end != End::Drained
-            || before_the_clock.into_iter().any(|event| matches!(event, Event::Delivered { .. } | Event::RoundBegan { .. }))
+            || before_the_clock
+                .into_iter()
+                .any(|event| matches!(event, Event::Delivered { .. } | Event::RoundBegan { .. }))
     }
 
     fn crash(&mut self, at: usize, point: Coordinate) {

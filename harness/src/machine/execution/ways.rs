@@ -79,7 +79,12 @@ impl Follow<'_> {
         ways.push(None);
         // If it is lost where it stands.
         if let Some(Event::Crashed { lost, .. }) = self.record.event(goes_on) {
-            ways.extend(lost.iter().filter_map(|other| other.delivery()).filter(|other| *other != own).map(|other| Some(other.ack())));
+            ways.extend(
+                lost.iter()
+                    .filter_map(|other| other.delivery())
+                    .filter(|other| *other != own)
+                    .map(|other| Some(other.ack())),
+            );
         }
         // If nothing else is left before that comes.
         let later = self.record.arrivals(goes_on, self.record.len()).find(|(_, came)| came.delivery() != Some(own));

@@ -40,6 +40,8 @@ impl Script {
                 end: End::Drained,
                 key: 0,
                 standing: 0,
+                waited_elsewhere: false,
+                periods: Vec::new(),
                 lulls: Vec::new(),
             },
             leaves: |reference| 100 * reference.turns.len() as i64,
@@ -94,6 +96,8 @@ impl Subject for Script {
             end,
             key: 0,
             standing: 0,
+            waited_elsewhere: false,
+            periods: Vec::new(),
             lulls: Vec::new(),
         })
     }

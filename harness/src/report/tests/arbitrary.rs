@@ -127,10 +127,7 @@ fn event() -> impl Strategy<Value = Event> {
         }),
         (delivery(), process(), how).prop_map(|(delivery, process, how)| Event::Settled { delivery, process, how }),
         (process(), proptest::collection::vec(delivery(), 0..3))
-            .prop_map(|(process, lost)| Event::Crashed {
-                process,
-                lost: lost.into_iter().map(Into::into).collect()
-            }),
+            .prop_map(|(process, lost)| Event::Crashed { process, lost: lost.into_iter().map(Into::into).collect() }),
         duration().prop_map(|to| Event::Clock { to }),
     ]
 }

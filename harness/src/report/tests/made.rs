@@ -89,6 +89,8 @@ impl Made {
                 end: End::Drained,
                 key: 0,
                 standing: 0,
+                waited_elsewhere: false,
+                periods: Vec::new(),
                 lulls: Vec::new(),
             },
             searched: Searched { faults: 0, histories: vec![1, 6], ..Searched::default() },

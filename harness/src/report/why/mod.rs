@@ -105,9 +105,8 @@ fn lost_update(told: &Told<'_>) -> Option<String> {
         for thing in &late.writes {
             let read = told.of(late.at.task).rfind(|step| step.event < late.event && step.only_reads(thing));
             let Some(read) = read else { continue };
-            let is_between = |step: &&Step<'_>| {
-                step.at.task != late.at.task && step.event > read.event && step.event < late.event
-            };
+            let is_between =
+                |step: &&Step<'_>| step.at.task != late.at.task && step.event > read.event && step.event < late.event;
             let between = told.steps.iter().filter(is_between).find(|step| step.is_effect() && step.writes(thing));
             if let Some(between) = between {
                 let thing = told::thing(thing);

@@ -26,8 +26,7 @@ fn repeated<'t, 'a>(told: &'t Told<'a>, message: usize) -> Option<(&'t Step<'a>,
     let pair = |across: bool| {
         effects.iter().enumerate().find_map(|(at, again)| {
             let mut before = effects[..at].iter();
-            let fits =
-                |first: &&&Step<'a>| (first.at.task != again.at.task) == across && of_one_thing(first, again);
+            let fits = |first: &&&Step<'a>| (first.at.task != again.at.task) == across && of_one_thing(first, again);
             before.find(fits).map(|first| (*first, *again))
         })
     };

@@ -161,7 +161,8 @@ fn a_search_stops_where_it_is_told_to() {
 fn each_kind_of_fault_acts_and_is_counted() {
     let (search, _) = search(&mut toys::subject(toys::forgets), &options(2, 1));
     let words: Vec<&str> = search.searched.acted.iter().map(|(word, _)| *word).collect();
-    let all = ["advance", "cancel", "crash", "defer", "duplicate", "fail", "lose-ack", "lose-reply", "overlap", "pause"];
+    let all =
+        ["advance", "cancel", "crash", "defer", "duplicate", "fail", "lose-ack", "lose-reply", "overlap", "pause"];
     // With one fault nothing is there to be put off but a first delivery.
     assert_eq!(words, all);
     assert_eq!(search.inconclusive, None);

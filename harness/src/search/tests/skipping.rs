@@ -29,6 +29,8 @@ fn replay(events: Vec<Event>) -> Replay {
         end: End::Drained,
         key: 1,
         standing: 2,
+        waited_elsewhere: false,
+        periods: Vec::new(),
         lulls: Vec::new(),
     }
 }

@@ -1,0 +1,113 @@
+//! [`Prepared`]: a check whose types are forgotten. What it is made of is said in `harness`, in which order it runs in
+//! `check`.
+
+use std::panic::Location;
+
+use crate::{
+    DeliveryModel, Error, History, Verdict,
+    check::{self, Options, Survey},
+    subject::Subject,
+};
+
+/// A check that has its handler and its messages, from [`Harness::prepare`](crate::Harness::prepare): the same type whatever
+/// these are, so that checks can stand in a table, and be run several times and in several ways.
+///
+/// ```
+/// use redeliver_harness::{Delivery, DeliveryModel, Harness, KeyValue, Prepared, Verdict};
+///
+/// fn counts_twice() -> Prepared {
+///     Harness::new(KeyValue::new("cache").observed()).prepare(1..1000i64, async |cache: &KeyValue, m: &Delivery<i64>| {
+///         cache.add("balance", *m.payload()).await.map(drop)
+///     })
+/// }
+///
+/// let table: [(&str, fn() -> Prepared); 1] = [("counts-twice", counts_twice)];
+/// for (name, prepare) in table {
+///     let verdict = prepare().named(name).model(DeliveryModel::at_least_once()).faults(1).verdict();
+///     assert!(matches!(verdict, Verdict::Violated(_)));
+/// }
+/// ```
+#[must_use = "a check that nobody runs checks nothing"]
+pub struct Prepared {
+    subject: Box<dyn Subject>,
+    options: Options,
+}
+
+impl Prepared {
+    pub(crate) fn new(subject: Box<dyn Subject>, options: Options) -> Self {
+        Self { subject, options }
+    }
+
+    /// As [`Harness::model`](crate::Harness::model).
+    pub fn model(mut self, model: DeliveryModel) -> Self {
+        self.options.model = model;
+        self
+    }
+
+    /// As [`Harness::faults`](crate::Harness::faults).
+    pub fn faults(mut self, faults: usize) -> Self {
+        self.options.faults = faults;
+        self
+    }
+
+    /// As [`Harness::messages`](crate::Harness::messages).
+    pub fn messages(mut self, messages: usize) -> Self {
+        self.options.set_messages(messages);
+        self
+    }
+
+    /// As [`Harness::processes`](crate::Harness::processes).
+    pub fn processes(mut self, processes: usize) -> Self {
+        self.options.set_processes(processes);
+        self
+    }
+
+    /// As [`Harness::named`](crate::Harness::named).
+    pub fn named(mut self, test: &str) -> Self {
+        self.options.name = Some(test.to_owned());
+        self
+    }
+
+    /// As [`Harness::replayed_by`](crate::Harness::replayed_by).
+    pub fn replayed_by(mut self, command: &str) -> Self {
+        self.options.command = Some(command.to_owned());
+        self
+    }
+
+    /// As [`Harness::check`](crate::Harness::check).
+    ///
+    /// # Panics
+    /// As that.
+    #[track_caller]
+    pub fn check(mut self) {
+        check::in_a_test(self.subject.as_mut(), &self.options, Location::caller());
+    }
+
+    /// As [`Harness::verdict`](crate::Harness::verdict).
+    pub fn verdict(&mut self) -> Verdict {
+        check::verdict(self.subject.as_mut(), &self.options)
+    }
+
+    /// As [`Harness::replay`](crate::Harness::replay).
+    pub fn replay(&mut self, history: &History) -> Verdict {
+        check::replay(self.subject.as_mut(), &self.options, history)
+    }
+
+    /// As [`Harness::survey`](crate::Harness::survey).
+    ///
+    /// # Errors
+    /// What a store met.
+    #[doc(hidden)]
+    pub fn survey(&mut self) -> Result<Survey, Error> {
+        check::survey(self.subject.as_mut(), &self.options)
+    }
+
+    /// As [`Harness::remade`](crate::Harness::remade).
+    ///
+    /// # Errors
+    /// What a store met.
+    #[doc(hidden)]
+    pub fn remade(&mut self, histories: &[History]) -> Result<Vec<Result<History, String>>, Error> {
+        histories.iter().map(|history| check::remade(self.subject.as_mut(), history)).collect()
+    }
+}
