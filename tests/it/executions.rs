@@ -60,6 +60,7 @@ fn fault(messages: usize, processes: usize) -> impl Strategy<Value = Fault> {
         1 => (0..messages, at()).prop_map(|(message, at)| Fault::Duplicate { message, at: Some(at) }),
         1 => (0..messages, 0..messages, any::<bool>()).prop_map(defer),
         1 => at().prop_map(|at| Fault::Crash { at }),
+        1 => at().prop_map(|at| Fault::Cancel { at }),
         1 => at().prop_map(|at| Fault::LoseAck { delivery: at.delivery().expect("in a delivery") }),
         1 => at().prop_map(|at| Fault::Fail { at }),
         1 => at().prop_map(|at| Fault::LoseReply { at }),

@@ -138,9 +138,6 @@ impl Scan<'_> {
                     if facts.can_lose_reply {
                         self.add(at, Fault::LoseReply { at: *point });
                     }
-                    if !facts.stepped {
-                        self.add(at, Fault::Cancel { at: *point });
-                    }
                 }
                 self.deadlines.extend(facts.deadline);
             }
@@ -189,6 +186,19 @@ impl Scan<'_> {
         }
         self.pause(at, point);
         self.crash(at, point);
+        if !self.is_stepped(at, point) {
+            self.add(at, Fault::Cancel { at: point });
+        }
+    }
+
+    /// Whether synchronous code asks for the operation at this point, from this event on. Of one that never acts nobody
+    /// knows.
+    fn is_stepped(&self, from: usize, point: Coordinate) -> bool {
+        let acts = |event: &Event| match event {
+            Event::Step { at, facts, .. } if *at == point => Some(facts.stepped),
+            _ => None,
+        };
+        self.replay.events[from..].iter().find_map(acts).unwrap_or(false)
     }
 
     /// What can strike an acknowledgement.

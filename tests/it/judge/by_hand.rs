@@ -32,15 +32,21 @@ fn fewest(body: &[Instruction], messages: usize, faults: usize) -> Option<usize>
 
 #[test]
 fn one_message_and_one_operation() {
-    // At the operation: overlap, duplicate, pause, crash, fail, lose-reply. Handled: a held duplicate. At the
+    // At the operation: overlap, duplicate, pause, crash, cancel, fail, lose-reply. Handled: a held duplicate. At the
     // acknowledgement: overlap, pause, crash, lose-ack.
     let added = of(&[Apply], 1, 1);
-    assert_eq!(counts(&added), [(1, 0), (11, 7)]);
+    assert_eq!(counts(&added), [(1, 0), (12, 7)]);
     let holds: BTreeSet<String> = added.iter().filter(|one| !one.violated).map(Judged::to_string).collect();
-    let expected =
-        ["[] holds", "[crash m0#1.1] holds", "[fail m0#1.1] holds", "[pause m0#1.1] holds", "[pause m0#1.ack] holds"];
+    let expected = [
+        "[] holds",
+        "[cancel m0#1.1] holds",
+        "[crash m0#1.1] holds",
+        "[fail m0#1.1] holds",
+        "[pause m0#1.1] holds",
+        "[pause m0#1.ack] holds",
+    ];
     assert_eq!(holds, expected.map(str::to_owned).into());
-    assert_eq!(counts(&of(&[Set], 1, 1)), [(1, 0), (11, 0)]);
+    assert_eq!(counts(&of(&[Set], 1, 1)), [(1, 0), (12, 0)]);
 }
 
 #[test]

@@ -138,6 +138,9 @@ impl<'a> Enumerator<'a> {
         if task.faults_past < LAST {
             self.with(system, faults, format!("crash {point}"), |system| system.crash(process));
         }
+        if task.faults_past < LAST && task.place != Place::Ack {
+            self.with(system, faults, format!("cancel {point}"), |system| system.end(at, false));
+        }
         if task.faults_past < LAST && task.place == Place::Ack {
             self.with(system, faults, format!("lose-ack {delivery}"), |system| system.end(at, false));
         }

@@ -91,9 +91,10 @@ impl Ticket {
     }
 
     /// Tells that the operation acted; the ticket is used up.
-    pub(crate) fn acted(self, facts: Facts, words: Option<Box<Words>>) {
+    pub(crate) fn acted(self, mut facts: Facts, words: Option<Box<Words>>) {
         let gone = on_desk(|desk| {
             let entry = desk.remove(self.id)?;
+            facts.stepped = entry.stepped;
             desk.reports.borrow_mut().push_back(Report::Acted(entry.number, facts, words));
             Some(entry)
         });
@@ -121,6 +122,7 @@ pub(crate) fn allowance() -> u32 {
 /// Tells that one more operation acted, as it was allowed to.
 #[cfg(feature = "sqlite")]
 pub(crate) fn acted_further(facts: Facts) {
+    let facts = Facts { stepped: true, ..facts };
     on_desk(|desk| {
         if let Some((task, operations)) = desk.polled.get() {
             desk.polled.set(Some((task, operations + 1)));

@@ -78,6 +78,11 @@ impl Follow<'_> {
         match way {
             Way::GoesOn => return self.goes_on(task),
             Way::Crash => return self.crash(self.tasks[task].process),
+            Way::Cancel => {
+                self.pass();
+                self.ended(task);
+                self.queue.ended(self.tasks[task].copy, Ending::Silent, self.now);
+            }
             Way::Advance(by) => self.jump(by)?,
             Way::Overlap(to) => {
                 let next = (self.tasks[task].process + 1) % self.processes;

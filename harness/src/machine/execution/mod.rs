@@ -55,7 +55,7 @@ pub(crate) enum Inexpressible {
     /// The execution has no end that a replay could come to again.
     #[error("it was given up: {0}")]
     GivenUp(String),
-    /// It has something in it that only replays have: background work, a handler that was cancelled or acknowledged early.
+    /// It has something in it that only replays have: background work, a handler that acknowledged early.
     #[error("nothing is known of executions with {0}")]
     Unknown(&'static str),
     /// No faults were found that bring the scheduling order past this event.
@@ -121,7 +121,7 @@ pub(crate) fn history_of(
 fn unknown(event: &Event) -> Option<&'static str> {
     match event {
         Event::RoundBegan { .. } | Event::RoundEnded { .. } => Some("background work"),
-        Event::Cancelled { .. } => Some("a cancelled handler"),
+        Event::Cancelled { task, .. } if task.delivery().is_none() => Some("background work"),
         Event::Settled { how: Settlement::AckedEarly, .. } => Some("a handler that acknowledges by itself"),
         _ => None,
     }

@@ -74,6 +74,7 @@ impl<'a> Record<'a> {
                 Event::Step { at, .. } => *at,
                 Event::Settled { delivery, .. } => delivery.ack(),
                 Event::Crashed { lost, .. } => lost.first()?.delivery()?.ack(),
+                Event::Cancelled { task, .. } => task.delivery()?.ack(),
                 _ => return None,
             };
             Some((at, came))
@@ -151,14 +152,17 @@ impl<'a> Record<'a> {
     /// Whether the broker seems to hand out this delivery by itself, after something ended, rather than beside one that stands.
     pub(super) fn begins_by_itself(&self, at: usize) -> bool {
         let before = at.checked_sub(1).map(|before| &self.events[before]);
-        matches!(before, Some(Event::Settled { .. } | Event::Crashed { .. } | Event::Clock { .. }))
+        matches!(
+            before,
+            Some(Event::Settled { .. } | Event::Crashed { .. } | Event::Cancelled { .. } | Event::Clock { .. })
+        )
     }
 }
 
 pub(super) fn frees(event: &Event) -> bool {
     match event {
         Event::Step { facts, .. } => facts.frees,
-        Event::Crashed { .. } => true,
+        Event::Crashed { .. } | Event::Cancelled { .. } => true,
         _ => false,
     }
 }

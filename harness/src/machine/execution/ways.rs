@@ -20,6 +20,7 @@ pub(super) enum Way {
     /// Nothing: it goes on.
     GoesOn,
     Crash,
+    Cancel,
     Advance(Duration),
     Overlap(Option<usize>),
     Duplicate(usize),
@@ -30,8 +31,10 @@ impl Follow<'_> {
     /// What can be done with a turn of this task at its point, the most likely first.
     pub(super) fn ways(&self, task: TaskId, at: Coordinate) -> Vec<Way> {
         let own = &self.tasks[task];
-        if self.event().is_some_and(|event| event.delivery() == Some(own.delivery)) {
-            return vec![Way::GoesOn];
+        match self.event() {
+            Some(Event::Cancelled { task, .. }) if *task == own.delivery.into() => return vec![Way::Cancel],
+            Some(event) if event.delivery() == Some(own.delivery) => return vec![Way::GoesOn],
+            _ => {}
         }
         let mut ways: Vec<Way> = self.pauses(task).into_iter().map(Way::Pause).collect();
         match self.event() {
@@ -104,6 +107,7 @@ impl Follow<'_> {
         Some(match *way {
             Way::GoesOn => return None,
             Way::Crash => Fault::Crash { at },
+            Way::Cancel => Fault::Cancel { at },
             Way::Advance(by) => Fault::Advance { at, by },
             Way::Overlap(to) => {
                 // A second one at this point, to the same process, has to name it: no fault is written twice.
