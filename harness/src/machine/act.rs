@@ -243,6 +243,10 @@ impl Run<'_> {
         let (delivery, process, copy) = (*delivery, process.clone(), *copy);
         let (how, ending) = match answer {
             _ if !heard => (Settlement::AckLost, Ending::Silent),
+            Answer::Done | Answer::Reject(_) if !self.plan.rules.hears_of_ends() => {
+                (Settlement::Unheard, Ending::Silent)
+            }
+            _ if !self.plan.rules.hears_of_ends() => (Settlement::Ignored, Ending::Silent),
             Answer::Done => (Settlement::Acked, Ending::Acked),
             Answer::Reject(_) => (Settlement::DeadLettered, Ending::Rejected),
             Answer::Retry(_) | Answer::Panicked(_) => (Settlement::Nacked, Ending::Retried),

@@ -72,7 +72,7 @@ impl Run<'_> {
     fn overlap(&mut self, task: TaskId, index: usize, to: Option<usize>) -> Result<(), Error> {
         let copy = self.tasks[task].copy;
         if self.queue.copy(copy).settled {
-            self.refuse(index, "the message was acknowledged by then: no broker delivers it again");
+            self.refuse(index, self.plan.rules.terms().over);
             return Ok(());
         }
         if to.is_some_and(|to| to >= self.plan.processes) {

@@ -185,10 +185,16 @@ impl<'a> Run<'a> {
                 task.delivery
             ));
         }
-        let stuck: Vec<usize> = (0..self.fates.len())
-            .filter(|message| self.fates[*message].handled.is_none() && !self.fates[*message].dead_lettered)
-            .collect();
+        let stuck: Vec<usize> = (0..self.fates.len()).filter(|message| self.is_stuck(*message)).collect();
         if stuck.is_empty() { End::Drained } else { End::Stuck(stuck) }
+    }
+
+    /// Whether a message was not handled, and should have been. Where nobody hears how a delivery ended, one that began was
+    /// all that there could be.
+    fn is_stuck(&self, message: usize) -> bool {
+        let fate = &self.fates[message];
+        let over = fate.dead_lettered || fate.first_delivered.is_some() && !self.plan.rules.hears_of_ends();
+        fate.handled.is_none() && !over
     }
 
     fn finish(&mut self, end: End) -> Result<Replay, Error> {

@@ -109,6 +109,10 @@ pub(crate) enum Settlement {
     DeadLettered,
     /// The acknowledgement was lost on its way.
     AckLost,
+    /// Done or rejected, and nobody hears of it: the broker had let go of the message.
+    Unheard,
+    /// Asked to deliver it again, and nobody does.
+    Ignored,
 }
 
 /// What a step was, as far as the search and the oracle have to know.
@@ -311,7 +315,7 @@ impl Event {
         match self {
             Event::Step { at, .. } => Some(*at),
             // A handler that asks for a retry is heard at once: nothing can act in between.
-            Event::Settled { how: Settlement::Nacked, .. } => None,
+            Event::Settled { how: Settlement::Nacked | Settlement::Ignored, .. } => None,
             Event::Settled { delivery, .. } => Some(Coordinate { delivery: *delivery, place: Place::Ack }),
             _ => None,
         }

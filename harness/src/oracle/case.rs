@@ -58,7 +58,7 @@ impl<'a> Case<'a> {
     pub(super) fn new(history: &'a History, replay: &'a Replay, order: Order) -> Self {
         let fates = &replay.fates;
         let of = |which: &dyn Fn(usize) -> bool| (0..fates.len()).filter(|place| which(*place)).collect::<Places>();
-        let must = of(&|place| fates[place].handled.is_some() || was_acknowledged(replay, place));
+        let must = of(&|place| fates[place].handled.is_some() || was_acknowledged(history, replay, place));
         let delivered = of(&|place| fates[place].first_delivered.is_some());
         let mut rank: Vec<usize> = (0..fates.len()).collect();
         rank.sort_by_key(|place| fates[*place].handled.or(fates[*place].first_delivered));
@@ -211,10 +211,11 @@ fn times_of(replay: &Replay, message: usize, number: u32) -> Vec<Duration> {
 }
 
 /// Whether the broker took an acknowledgement for this message: what a handler acknowledges by itself is covered though it
-/// never said done, or an early acknowledgement would excuse the loss that it causes.
-fn was_acknowledged(replay: &Replay, message: usize) -> bool {
+/// never said done, or an early acknowledgement would excuse the loss that it causes. Where the broker acknowledges as it hands
+/// out, it is the model and not the handler that loses.
+fn was_acknowledged(history: &History, replay: &Replay, message: usize) -> bool {
     let acknowledges = |event: &Event| matches!(event, Event::Settled { delivery, how: Settlement::Acked, .. } if delivery.message == message);
-    replay.events.iter().any(acknowledges)
+    history.model.rules().hears_of_ends() && replay.events.iter().any(acknowledges)
 }
 
 /// Whether nothing happened that has to do with idempotency: no message was delivered twice, no process crashed, no

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::{
-    History,
+    DeliveryModel, History,
     history::{Coordinate, DeliveryName, Fault, Place},
     machine::trace::{Answer, Event, Facts, Injected, Replay, Settlement, Words},
     store::Process,
@@ -77,7 +77,8 @@ fn end_of_tale(replay: &Replay) -> usize {
         event.delivery() == whose
             && matches!(
                 event,
-                Event::Returned { answer: Answer::Done, .. } | Event::Settled { how: Settlement::Acked, .. }
+                Event::Returned { answer: Answer::Done, .. }
+                    | Event::Settled { how: Settlement::Acked | Settlement::Unheard, .. }
             )
     };
     tale + replay.events[tale..].iter().take_while(ends_well).count()
@@ -97,10 +98,11 @@ struct Teller<'a> {
 impl<'a> Teller<'a> {
     /// Tells one event, or two that are one thing. How many it were.
     fn event(&mut self, at: usize, upto: usize) -> usize {
+        let terms = self.history.model.rules().terms();
         match &self.replay.events[at] {
             Event::Delivered { delivery, origin, .. } => {
                 let cause = self.acted_at(at, |fault| matches!(fault, Fault::Overlap { .. } | Fault::Duplicate { .. }));
-                match faults::delivered(*origin, delivery.message, cause) {
+                match faults::delivered(*origin, delivery.message, cause, terms) {
                     Some(sentence) => self.delivered(&sentence, cause.is_some()),
                     None => self.tell_later(),
                 }
@@ -118,24 +120,28 @@ impl<'a> Teller<'a> {
             Event::Returned { delivery, process, answer } => {
                 self.goes_on(*delivery);
                 let settled = self.settled_at_once(at + 1, upto, *delivery);
-                self.step(process, *delivery, answered(answer, settled), None);
+                self.step(process, *delivery, answered(answer, settled, self.history.model), None);
                 return 1 + usize::from(settled.is_some());
             }
             Event::Settled { delivery, process, how } => {
                 self.goes_on(*delivery);
-                match how {
-                    Settlement::AckLost => self.fault(faults::ack_lost(*delivery)),
-                    Settlement::Acked => self.step(process, *delivery, "acked".to_owned(), None),
-                    Settlement::Nacked => self.step(process, *delivery, "to be delivered again".to_owned(), None),
-                    Settlement::DeadLettered => {
-                        self.step(process, *delivery, "put aside as a dead letter".to_owned(), None)
+                let heard = match how {
+                    Settlement::AckLost => {
+                        self.fault(faults::ack_lost(*delivery, terms));
+                        return 1;
                     }
-                }
+                    Settlement::Acked | Settlement::Unheard => terms.acked.to_owned(),
+                    Settlement::Nacked => format!("to be {}", terms.again),
+                    Settlement::Ignored => NOBODY_HEARS.to_owned(),
+                    Settlement::DeadLettered if self.history.model.rules().compares_replies() => terms.acked.to_owned(),
+                    Settlement::DeadLettered => DEAD_LETTER.to_owned(),
+                };
+                self.step(process, *delivery, heard, None);
             }
             Event::Crashed { process, lost } => {
                 self.paused.retain(|(delivery, _)| !lost.contains(delivery));
                 let cause = self.acted_at(at, |fault| matches!(fault, Fault::Crash { .. }));
-                self.fault(faults::crashed(process, lost, cause));
+                self.fault(faults::crashed(process, lost, cause, terms));
             }
             Event::Clock { to } => match self.acted_at(at, |fault| matches!(fault, Fault::Advance { .. })) {
                 Some(Fault::Advance { by, .. }) => {
@@ -159,7 +165,7 @@ impl<'a> Teller<'a> {
         let replay = self.replay;
         for acted in replay.acted.iter().filter(|acted| acted.position == at) {
             let Some(fault) = self.history.faults.get(acted.fault) else { continue };
-            let Some(sentence) = faults::silent(fault) else { continue };
+            let Some(sentence) = faults::silent(fault, self.history.model.rules().terms()) else { continue };
             self.fault(sentence);
             if let Fault::Pause { at, .. } = fault {
                 self.paused.push((at.delivery, self.lines.len()));
@@ -244,15 +250,24 @@ fn outcome(facts: &Facts, words: Option<&Words>) -> Outcome {
     }
 }
 
+/// What nobody hears of who would deliver the message again.
+const NOBODY_HEARS: &str = "and nobody hears of it";
+
+const DEAD_LETTER: &str = "put aside as a dead letter";
+
 /// A handler's answer, with what the broker made of it where that followed at once.
-fn answered(answer: &Answer, settled: Option<Settlement>) -> String {
+fn answered(answer: &Answer, settled: Option<Settlement>, model: DeliveryModel) -> String {
+    let is_final = matches!(answer, Answer::Done | Answer::Reject(_));
+    let rules = model.rules();
     let heard = match settled {
-        Some(Settlement::Acked) => ", acked",
-        Some(Settlement::DeadLettered) => ", put aside as a dead letter",
-        // That a retry is delivered again goes without saying.
-        Some(Settlement::Nacked) if !matches!(answer, Answer::Done | Answer::Reject(_)) => "",
-        Some(Settlement::Nacked) => ", to be delivered again",
-        Some(Settlement::AckLost) | None => "",
+        // That a client hears its answer goes without saying, and so does that what asks for it comes again.
+        Some(Settlement::Acked | Settlement::DeadLettered) if rules.compares_replies() => String::new(),
+        Some(Settlement::Acked) => format!(", {}", rules.terms().acked),
+        Some(Settlement::DeadLettered) => format!(", {DEAD_LETTER}"),
+        Some(Settlement::Nacked) if is_final => format!(", to be {}", rules.terms().again),
+        Some(Settlement::Unheard) if !matches!(answer, Answer::Done) => format!(", {NOBODY_HEARS}"),
+        Some(Settlement::Ignored) => format!(", {NOBODY_HEARS}"),
+        Some(Settlement::Nacked | Settlement::Unheard | Settlement::AckLost) | None => String::new(),
     };
     match answer {
         Answer::Done => format!("done{heard}"),

@@ -159,6 +159,7 @@ impl Follow<'_> {
             Settlement::Acked => Ending::Acked,
             Settlement::Nacked => Ending::Retried,
             Settlement::DeadLettered => Ending::Rejected,
+            Settlement::Unheard | Settlement::Ignored => Ending::Silent,
             Settlement::AckLost => {
                 self.add(Fault::LoseAck { delivery: own });
                 Ending::Silent

@@ -5,6 +5,7 @@
 mod handlers;
 mod judging;
 mod limits;
+mod models;
 mod names;
 mod script;
 mod supplies;

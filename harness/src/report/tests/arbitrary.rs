@@ -103,7 +103,9 @@ fn event() -> impl Strategy<Value = Event> {
         Just(Settlement::Acked),
         Just(Settlement::Nacked),
         Just(Settlement::DeadLettered),
-        Just(Settlement::AckLost)
+        Just(Settlement::AckLost),
+        Just(Settlement::Unheard),
+        Just(Settlement::Ignored)
     ];
     prop_oneof![
         (delivery(), process(), origin).prop_map(|(delivery, process, origin)| Event::Delivered {

@@ -150,7 +150,7 @@ impl<'a> Told<'a> {
                     Answer::Panicked(_) => format!("{of} panicked"),
                 },
                 Event::Settled { delivery, how: Settlement::AckLost, .. } if *delivery == of => {
-                    format!("the ack of {of} was lost")
+                    format!("the {} of {of} was lost", self.history.model.rules().terms().ack)
                 }
                 _ => return None,
             };

@@ -99,7 +99,9 @@ fn one_after_another(told: &Told<'_>, first: &Step<'_>, again: &Step<'_>) -> Opt
     let cut = told.cut_short(one).filter(|cut| cut.event >= first.event && cut.event < again.event);
     let origin = told.deliveries(one.message).find(|(delivery, _)| *delivery == two).map(|(_, origin)| origin);
     let between = match (cut, origin?) {
-        (Some(cut), _) if cut.is_crash => format!("{} before {one} was acked", cut.text),
+        (Some(cut), _) if cut.is_crash => {
+            format!("{} before {one} was {}", cut.text, told.history.model.rules().terms().acked)
+        }
         (Some(cut), _) if cut.at == Some(first.at) => "its reply was lost".to_owned(),
         (Some(cut), _) => cut.text,
         (None, Origin::Copy) => format!("a second copy came as {two}"),
