@@ -35,7 +35,8 @@ impl Run<'_> {
         self.events.push(Event::Delivered { delivery, process: process.clone(), origin });
         let again = self.room.given.pop().and_then(|given| given.again(supplied.seed));
         let given = again.unwrap_or_else(|| Given::new(self.desk.clock(), supplied.seed));
-        let call = Call { message, process: process.clone(), attempt, copy, supply: Arc::clone(&given.supply) };
+        let (supply, wants_reply) = (Arc::clone(&given.supply), self.plan.rules.compares_replies());
+        let call = Call { message, process: process.clone(), attempt, copy, supply, wants_reply };
         let work = self.handlers.start(call)?;
         self.tasks.push(Task {
             delivery,
@@ -224,12 +225,12 @@ impl Run<'_> {
         self.drop_work(task);
         self.events.push(Event::Returned { delivery, process, answer: answer.clone() });
         match answer {
-            Answer::Done => {
+            Answer::Done(_) => {
                 if self.fates[delivery.message].handled.is_none() {
                     self.fates[delivery.message].handled = Some(self.events.len());
                     self.hold_copies(delivery.message);
                 }
-                self.tasks[task].state = State::AtAck(Answer::Done);
+                self.tasks[task].state = State::AtAck(answer);
             }
             Answer::Reject(_) => self.tasks[task].state = State::AtAck(answer),
             // The broker hears of it at once: a crash here would come to the same redelivery.
@@ -243,11 +244,9 @@ impl Run<'_> {
         let (delivery, process, copy) = (*delivery, process.clone(), *copy);
         let (how, ending) = match answer {
             _ if !heard => (Settlement::AckLost, Ending::Silent),
-            Answer::Done | Answer::Reject(_) if !self.plan.rules.hears_of_ends() => {
-                (Settlement::Unheard, Ending::Silent)
-            }
+            _ if answer.is_final() && !self.plan.rules.hears_of_ends() => (Settlement::Unheard, Ending::Silent),
             _ if !self.plan.rules.hears_of_ends() => (Settlement::Ignored, Ending::Silent),
-            Answer::Done => (Settlement::Acked, Ending::Acked),
+            Answer::Done(_) => (Settlement::Acked, Ending::Acked),
             Answer::Reject(_) => (Settlement::DeadLettered, Ending::Rejected),
             Answer::Retry(_) | Answer::Panicked(_) => (Settlement::Nacked, Ending::Retried),
         };

@@ -46,9 +46,9 @@ impl Run<'_> {
                 self.crash(&process);
             }
             Fault::LoseAck { .. } => match self.tasks[task].state.clone() {
-                State::AtAck(Answer::Done) => {
+                State::AtAck(answer @ Answer::Done(_)) => {
                     self.acts(index);
-                    self.settle(task, &Answer::Done, false);
+                    self.settle(task, &answer, false);
                 }
                 _ => self.refuse(index, "the handler did not say done there"),
             },

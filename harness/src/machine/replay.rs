@@ -189,12 +189,14 @@ impl<'a> Run<'a> {
         if stuck.is_empty() { End::Drained } else { End::Stuck(stuck) }
     }
 
-    /// Whether a message was not handled, and should have been. Where nobody hears how a delivery ended, one that began was
-    /// all that there could be.
+    /// Whether a message was not handled, and should have been; or, where somebody waits for a reply, not answered. Where
+    /// nobody hears how a delivery ended, one that began was all that there could be.
     fn is_stuck(&self, message: usize) -> bool {
         let fate = &self.fates[message];
         let over = fate.dead_lettered || fate.first_delivered.is_some() && !self.plan.rules.hears_of_ends();
-        fate.handled.is_none() && !over
+        let waits = |task: &Task| task.delivery.message == message && !self.queue.copy(task.copy).settled;
+        let unanswered = || self.plan.rules.compares_replies() && self.tasks.iter().any(waits);
+        fate.handled.is_none() && !over || unanswered()
     }
 
     fn finish(&mut self, end: End) -> Result<Replay, Error> {

@@ -108,7 +108,7 @@ where
         let given = Given { message: call.message, attempt: call.attempt };
         Ok(Box::pin(async move {
             match (*handler)(&process, &given).await.into_outcome() {
-                Outcome::Done(_) => Answer::Done,
+                Outcome::Done(_) => Answer::DONE,
                 Outcome::Retry(why) => Answer::Retry(why),
                 Outcome::Reject(why) => Answer::Reject(why),
             }
@@ -200,6 +200,7 @@ fn line(event: &Event) -> String {
         }
         Event::Step { at, words: said, .. } => format!("{at} {}", words(said)),
         Event::Blocked { at, words: said, .. } => format!("{at} blocked, {}", words(said)),
+        Event::Returned { delivery, answer: Answer::Done(None), .. } => format!("{delivery} Done"),
         Event::Returned { delivery, answer, .. } => format!("{delivery} {answer:?}"),
         Event::Settled { delivery, how, .. } => format!("{delivery} {how:?}"),
         Event::Crashed { process, .. } => format!("p{} crashed", process.index()),

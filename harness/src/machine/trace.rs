@@ -4,6 +4,7 @@
 
 use std::{
     hash::{Hash, Hasher},
+    sync::Arc,
     time::Duration,
 };
 
@@ -92,10 +93,27 @@ pub(crate) enum Origin {
 /// How a handler answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Answer {
-    Done,
+    Done(Reply),
     Retry(String),
     Reject(String),
     Panicked(String),
+}
+
+/// What a handler replied, as `Debug` prints it; `None` where nobody hears it, or it says nothing.
+pub(crate) type Reply = Option<Arc<str>>;
+
+impl Answer {
+    /// Done, and no more.
+    pub(crate) const DONE: Self = Self::Done(None);
+
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self, Self::Done(_))
+    }
+
+    /// Whether who asked needs not ask again.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self, Self::Done(_) | Self::Reject(_))
+    }
 }
 
 /// What the broker made of an answer.
@@ -296,6 +314,19 @@ impl Facts {
             | u16::from(self.observed_change) << 8
             | u16::from(self.deadline.is_some()) << 9
     }
+}
+
+/// The final answers that reached who waited for them, in the order in which they did.
+pub(crate) fn heard(events: &[Event]) -> impl Iterator<Item = (DeliveryName, &Answer)> {
+    events.iter().enumerate().filter_map(|(at, event)| {
+        let Event::Settled { delivery: of, how: Settlement::Acked | Settlement::DeadLettered, .. } = event else {
+            return None;
+        };
+        events[..at].iter().rev().find_map(|event| match event {
+            Event::Returned { delivery, answer, .. } if delivery == of => Some((*of, answer)),
+            _ => None,
+        })
+    })
 }
 
 impl Event {

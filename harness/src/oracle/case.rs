@@ -8,6 +8,7 @@ use super::{
     order::{Order, Places, Visited},
     reference::{References, Run, Used},
     renaming::{Likeness, Tokens},
+    replies::Heard,
 };
 use crate::{
     Error, History, Observation,
@@ -39,6 +40,8 @@ pub(super) struct Case<'a> {
     left: usize,
     /// Why it may not be possible to tell.
     pub(super) unclear: Option<String>,
+    /// What clients heard of it.
+    pub(super) heard: Heard<'a>,
     tokens: Option<Tokens>,
 }
 
@@ -72,6 +75,7 @@ impl<'a> Case<'a> {
             used: Used::by(fates),
             left: MOST_RUNS,
             unclear: None,
+            heard: Heard::of(history, replay),
             tokens: None,
         }
     }
@@ -141,9 +145,25 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Whether a reference run leaves what is seen.
-    pub(super) fn leaves_the_same(&mut self, left: &Observation) -> bool {
+    /// Whether a reference run leaves what is seen, and answers what was heard.
+    pub(super) fn agrees(&mut self, run: &Run) -> bool {
         let observed = &self.replay.observation;
+        if self.heard.is_empty() {
+            return self.same(observed, &run.observation);
+        }
+        if run.observation == *observed && self.heard.is_of(run) {
+            return true;
+        }
+        let (heard, promised) = (self.heard.beside(observed), self.heard.in_place_by(run));
+        self.same(&heard, &promised)
+    }
+
+    /// Whether a reference run leaves what is seen, whatever was heard.
+    pub(super) fn leaves_the_same(&mut self, left: &Observation) -> bool {
+        self.same(&self.replay.observation, left)
+    }
+
+    fn same(&mut self, observed: &Observation, left: &Observation) -> bool {
         if left == observed {
             return true;
         }

@@ -43,14 +43,15 @@ pub(super) fn lines(history: &History, replay: &Replay, upto: usize) -> Vec<Line
 }
 
 /// How many events there are until nothing that tells comes any more: what follows are deliveries that find everything
-/// done, and how the others were answered. What tells is a fault, a change, a first handling of a message.
+/// done, and how the others were answered. What tells is a fault, a change, a first handling of a message, a reply that
+/// somebody compares.
 fn end_of_tale(replay: &Replay) -> usize {
     let tells = |event: &Event| match event {
         Event::Step { facts, words, .. } => {
             let writes = words.as_ref().is_some_and(|words| !words.writes.is_empty());
             facts.changes || facts.observed_change || facts.suffered.is_some() || facts.gave_up || writes
         }
-        Event::Crashed { .. } => true,
+        Event::Crashed { .. } | Event::Returned { answer: Answer::Done(Some(_)), .. } => true,
         _ => false,
     };
     let last_step = replay.events.iter().rposition(tells).map_or(0, |at| at + 1);
@@ -77,7 +78,7 @@ fn end_of_tale(replay: &Replay) -> usize {
         event.delivery() == whose
             && matches!(
                 event,
-                Event::Returned { answer: Answer::Done, .. }
+                Event::Returned { answer: Answer::Done(_), .. }
                     | Event::Settled { how: Settlement::Acked | Settlement::Unheard, .. }
             )
     };
@@ -257,20 +258,20 @@ const DEAD_LETTER: &str = "put aside as a dead letter";
 
 /// A handler's answer, with what the broker made of it where that followed at once.
 fn answered(answer: &Answer, settled: Option<Settlement>, model: DeliveryModel) -> String {
-    let is_final = matches!(answer, Answer::Done | Answer::Reject(_));
     let rules = model.rules();
     let heard = match settled {
         // That a client hears its answer goes without saying, and so does that what asks for it comes again.
         Some(Settlement::Acked | Settlement::DeadLettered) if rules.compares_replies() => String::new(),
         Some(Settlement::Acked) => format!(", {}", rules.terms().acked),
         Some(Settlement::DeadLettered) => format!(", {DEAD_LETTER}"),
-        Some(Settlement::Nacked) if is_final => format!(", to be {}", rules.terms().again),
-        Some(Settlement::Unheard) if !matches!(answer, Answer::Done) => format!(", {NOBODY_HEARS}"),
+        Some(Settlement::Nacked) if answer.is_final() => format!(", to be {}", rules.terms().again),
+        Some(Settlement::Unheard) if !answer.is_done() => format!(", {NOBODY_HEARS}"),
         Some(Settlement::Ignored) => format!(", {NOBODY_HEARS}"),
         Some(Settlement::Nacked | Settlement::Unheard | Settlement::AckLost) | None => String::new(),
     };
     match answer {
-        Answer::Done => format!("done{heard}"),
+        Answer::Done(None) => format!("done{heard}"),
+        Answer::Done(Some(reply)) => because(&format!("done{heard}"), reply),
         Answer::Retry(why) => because(&format!("retry{heard}"), why),
         Answer::Reject(why) => because(&format!("rejected{heard}"), why),
         Answer::Panicked(why) => because(&format!("panicked{heard}"), why),

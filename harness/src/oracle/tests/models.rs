@@ -68,7 +68,7 @@ fn what_was_handled_has_to_be_there_whatever_the_model() {
     let swallows = || {
         Bench::new(async |shop: Shop, m: Delivery<i64>| {
             let _ = add(&shop, *m.payload()).await;
-            Answer::Done
+            Answer::DONE
         })
     };
     for name in DeliveryModel::names() {

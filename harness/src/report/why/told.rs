@@ -103,7 +103,7 @@ impl<'a> Told<'a> {
     /// Where a delivery said done.
     pub(super) fn done(&self, of: DeliveryName) -> Option<usize> {
         self.replay.events.iter().position(
-            |event| matches!(event, Event::Returned { delivery, answer: Answer::Done, .. } if *delivery == of),
+            |event| matches!(event, Event::Returned { delivery, answer: Answer::Done(_), .. } if *delivery == of),
         )
     }
 
@@ -144,7 +144,7 @@ impl<'a> Told<'a> {
         self.replay.events.iter().enumerate().find_map(|(event, happened)| {
             let text = match happened {
                 Event::Returned { delivery, answer, .. } if *delivery == of => match answer {
-                    Answer::Done => return None,
+                    Answer::Done(_) => return None,
                     Answer::Retry(_) => format!("{of} asked for it again"),
                     Answer::Reject(_) => format!("{of} rejected it"),
                     Answer::Panicked(_) => format!("{of} panicked"),
