@@ -12,6 +12,7 @@ mod judge;
 mod laws;
 mod readme;
 mod readme_example;
+mod replies;
 mod round_trip;
 mod soundness;
 mod verdicts;

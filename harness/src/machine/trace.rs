@@ -104,6 +104,7 @@ pub(crate) type Reply = Option<Arc<str>>;
 
 impl Answer {
     /// Done, and no more.
+    #[cfg(test)]
     pub(crate) const DONE: Self = Self::Done(None);
 
     pub(crate) fn is_done(&self) -> bool {

@@ -63,6 +63,17 @@ fn what_was_lost_after_its_effect_is_present_and_what_took_effect_in_part_is_nei
 }
 
 #[test]
+fn that_the_broker_took_an_acknowledgement_counts_where_it_comes_from_the_handler() {
+    let early = |model| {
+        let mut script = script::acked_early_and_lost();
+        script.history.model = model;
+        script.judged(Contract::strict())
+    };
+    assert_eq!(early(DeliveryModel::at_least_once()), Judgement::Violated);
+    assert_eq!(early(MOST), Judgement::Agrees);
+}
+
+#[test]
 fn what_was_handled_has_to_be_there_whatever_the_model() {
     // It swallows the error of its only step.
     let swallows = || {

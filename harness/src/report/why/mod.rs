@@ -95,7 +95,7 @@ fn stuck(told: &Told<'_>, message: usize) -> Option<String> {
     })
 }
 
-/// `m0#1 answered done: 1, and m0#2 answered done: 2`.
+/// `m0#1 answered "charge 1", and m0#2 answered "charge 2"`.
 fn answers(told: &Told<'_>, message: usize) -> Option<String> {
     let heard: Vec<(DeliveryName, &Answer)> = heard(&told.replay.events).collect();
     let was_heard = |of: DeliveryName| heard.iter().any(|(delivery, _)| *delivery == of);
@@ -108,7 +108,11 @@ fn answers(told: &Told<'_>, message: usize) -> Option<String> {
     let (first, was) = given.next()?;
     let (other, is) = given.find(|(delivery, answer)| *answer != was && was_heard(*delivery))?;
     let lost = if was_heard(first) { "" } else { ", which nobody heard" };
-    Some(format!("{first} answered {}{lost}, and {other} answered {}", said(was), said(is)))
+    let told = |answer: &Answer| match answer {
+        Answer::Done(Some(reply)) => shorten(&escape(reply), ANSWER),
+        other => said(other),
+    };
+    Some(format!("{first} answered {}{lost}, and {other} answered {}", told(was), told(is)))
 }
 
 /// An answer, in few words.
