@@ -260,6 +260,9 @@ fn every_history_that_the_search_visits_is_made_again_from_its_execution() {
             let made = made.unwrap_or_else(|why| panic!("{history}{why}"));
             assert!(made.faults.len() <= history.faults.len(), "{history}became\n{made}");
         }
+        // After a handler has returned its process can still die, whoever hears of it.
+        let crash = Fault::Crash { at: DeliveryName::new(0, 1).ack() };
+        assert!(visited.iter().any(|history| history.faults.contains(&crash)), "{}", model.name());
         // Where nothing is delivered twice there is less that can go wrong.
         let enough = if model == DeliveryModel::at_most_once() { 100 } else { 1_000 };
         assert!(visited.len() > enough, "{}: {}", model.name(), visited.len());
