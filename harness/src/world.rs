@@ -2,14 +2,14 @@
 //!
 //! Everything else sees it as a [`Subject`].
 
-use std::{collections::BTreeMap, fmt, pin::Pin, rc::Rc, sync::Arc, thread, time::Duration};
+use std::{any::TypeId, collections::BTreeMap, fmt, pin::Pin, rc::Rc, sync::Arc, thread, time::Duration};
 
 use crate::{
     Delivery, Error, History, IntoOutcome, Message, Outcome, Store,
     history::Published,
     machine::{
         Background, Call, Habits, Handlers, Machine, Plan, Work, quiet,
-        trace::{Answer, Detail, Replay},
+        trace::{Answer, Detail, Replay, Reply},
     },
     messages::Messages,
     store::{Observation, Process},
@@ -86,6 +86,11 @@ struct Body<S: Store, C, P, F> {
     /// The messages of the last history: mostly the next one has the same.
     last: (Vec<Published>, Vec<Arc<Message<P>>>),
     habits: Habits,
+}
+
+/// What a reply says, if that is wanted and it says anything.
+fn said<R: fmt::Debug + 'static>(reply: &R, wanted: bool) -> Reply {
+    (wanted && TypeId::of::<R>() != TypeId::of::<()>()).then(|| format!("{reply:?}").into())
 }
 
 /// One replay's processes. They never leave their thread.
@@ -231,9 +236,10 @@ where
         let handler = Arc::clone(self.handler);
         let message = Arc::clone(&self.messages[call.message]);
         let delivery = Delivery::new(message, call.attempt, call.copy.0, call.supply, call.process);
+        let wants_reply = call.wants_reply;
         Ok(Box::pin(async move {
             match (*handler)(&process, &delivery).await.into_outcome() {
-                Outcome::Done(_reply) => Answer::Done,
+                Outcome::Done(reply) => Answer::Done(said(&reply, wants_reply)),
                 Outcome::Retry(why) => Answer::Retry(why),
                 Outcome::Reject(why) => Answer::Reject(why),
             }
@@ -245,7 +251,7 @@ where
         let round = (self.boot.works[work].1)(process);
         Ok(Box::pin(async move {
             round.await;
-            Answer::Done
+            Answer::DONE
         }))
     }
 

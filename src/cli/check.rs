@@ -1,9 +1,10 @@
 //! `redeliver check STRATEGY`: searches the histories of one strategy.
 
 use clap::{Args, value_parser};
+use redeliver_harness::DeliveryModel;
 use redeliver_strategies::{Entry, Options};
 
-use super::{Answer, On, strategy_parser, words};
+use super::{Answer, On, model_parser, strategy_parser, words};
 
 /// What is checked, and how much.
 #[derive(Args)]
@@ -13,6 +14,9 @@ pub(super) struct Check {
     strategy: &'static Entry,
     #[command(flatten)]
     on: On,
+    /// Which deliveries there are, and what a crash or a lost answer comes to
+    #[arg(long, value_name = "MODEL", default_value = DeliveryModel::at_least_once().name(), value_parser = model_parser())]
+    model: DeliveryModel,
     /// Workloads have at most so many messages
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = value_parser!(u8).range(1..=5))]
     messages: u8,
@@ -28,10 +32,10 @@ impl Check {
     pub(super) fn run(&self) -> Answer {
         let options = Options {
             store: self.on.store,
+            model: self.model,
             messages: self.messages.into(),
             processes: self.processes.into(),
             faults: self.faults.into(),
-            ..Options::default()
         };
         words::answer(self.strategy, &redeliver_strategies::check(self.strategy, &options))
     }

@@ -10,7 +10,7 @@ pub(super) fn list() -> Answer {
     for entry in registry::all() {
         let is = match expected::of(entry.name) {
             Some(charge) => format!("broken: {}", words::charge(&charge)),
-            None => "correct".to_owned(),
+            None => format!("correct: {}", words::models(entry)),
         };
         table.add_row([words::name(entry), is, entry.summary.to_owned()]);
     }

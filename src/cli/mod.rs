@@ -18,6 +18,7 @@ use clap::{
     Args, Parser, Subcommand,
     builder::{PossibleValuesParser, TypedValueParser},
 };
+use redeliver_harness::DeliveryModel;
 use redeliver_strategies::{Entry, StoreKind, registry};
 
 pub use exit::Exit;
@@ -110,6 +111,10 @@ fn remark(text: &str) {
 /// Reads the name of a strategy; of a name that there is not, the nearest are named.
 fn strategy_parser() -> impl TypedValueParser<Value = &'static Entry> {
     PossibleValuesParser::new(registry::names()).try_map(|name| registry::named(&name))
+}
+
+fn model_parser() -> impl TypedValueParser<Value = DeliveryModel> {
+    PossibleValuesParser::new(DeliveryModel::names()).try_map(|name| DeliveryModel::named(&name))
 }
 
 fn store_parser() -> impl TypedValueParser<Value = StoreKind> {

@@ -11,7 +11,7 @@ use super::{Answer, Exit, words};
 
 /// Checks all, and prints a table.
 pub(super) fn table() -> Answer {
-    let mut table = words::columns(&["strategy", "store", "verdict", "searched", "expected", ""]);
+    let mut table = words::columns(&["strategy", "model", "store", "verdict", "searched", "expected", ""]);
     let mut exit = Exit::Holds;
     let trials = trials();
     for (trial, tried) in trials.iter().zip(all_tried(&trials)) {
@@ -20,6 +20,7 @@ pub(super) fn table() -> Answer {
         }
         table.add_row([
             words::name(trial.entry),
+            trial.options.model.name().to_owned(),
             trial.options.store.name().to_owned(),
             verdict(&tried),
             words::extent(&tried.verdict),

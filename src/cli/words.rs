@@ -3,7 +3,7 @@
 //! A verdict's own screen is the harness's.
 
 use comfy_table::{Cell, ContentArrangement, Table, presets};
-use redeliver_harness::{Anomaly, History, Searched, Verdict};
+use redeliver_harness::{Anomaly, DeliveryModel, History, Searched, Verdict};
 use redeliver_strategies::{Entry, expected::Expected};
 
 use super::{Answer, Exit};
@@ -50,6 +50,14 @@ fn extent_of(searched: &Searched) -> String {
 /// What a twin must be convicted of.
 pub(super) fn charge(charge: &Expected) -> String {
     format!("{}, {} or fewer", charge.anomalies.join(" or "), counted(charge.faults as u64, "fault"))
+}
+
+/// The delivery models that a strategy claims.
+pub(super) fn models(entry: &Entry) -> String {
+    if entry.models.len() == DeliveryModel::names().len() {
+        return "any model".to_owned();
+    }
+    entry.models.iter().map(DeliveryModel::name).collect::<Vec<_>>().join(", ")
 }
 
 /// A name, set in behind the one that it is a twin of.

@@ -117,8 +117,15 @@ fn row(text: &str) -> Result<Expected, String> {
 }
 
 /// What a twin can be charged with.
-const ANOMALIES: [Anomaly; 6] =
-    [Anomaly::Lost, Anomaly::Twice, Anomaly::Overwrote, Anomaly::Stuck, Anomaly::Partial, Anomaly::Mismatch];
+const ANOMALIES: [Anomaly; 7] = [
+    Anomaly::Lost,
+    Anomaly::Twice,
+    Anomaly::Overwrote,
+    Anomaly::Stuck,
+    Anomaly::Partial,
+    Anomaly::Mismatch,
+    Anomaly::Reply,
+];
 
 #[cfg(test)]
 mod tests {

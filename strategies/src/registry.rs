@@ -4,7 +4,7 @@
 //! [`expected`](crate::expected), so that nobody corrects a charge to fit a finding.
 
 use async_trait::async_trait;
-use redeliver_harness::{Contract, Error, KeyValue};
+use redeliver_harness::{Contract, DeliveryModel, Error, KeyValue};
 use rusqlite::Connection;
 
 use crate::{natural, record_and_check, unique_constraint};
@@ -22,6 +22,10 @@ static ENTRIES: &[&Entry] = &[
     &record_and_check::ambiguous_commit_rerun::ENTRY,
 ];
 
+/// All delivery models that there are, for a strategy that needs nothing of them.
+pub const ANY_MODEL: &[DeliveryModel] =
+    &[DeliveryModel::at_most_once(), DeliveryModel::at_least_once(), DeliveryModel::request_reply()];
+
 /// What a message does to a database: plain `rusqlite`, nothing of ours in it.
 pub type Consume = fn(&mut Connection, &str, i64) -> rusqlite::Result<()>;
 
@@ -33,6 +37,8 @@ pub struct Entry {
     pub summary: &'static str,
     /// The strategy that it looks like and is not; `None` for one that is correct.
     pub twin_of: Option<&'static str>,
+    /// The delivery models under which it promises that. A twin promises nothing under any.
+    pub models: &'static [DeliveryModel],
     /// What it promises.
     pub contract: fn() -> Contract,
     /// The tables that it works on, with what stands in them before the first message.
@@ -95,6 +101,25 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), all().len());
+    }
+
+    #[test]
+    fn a_correct_strategy_claims_at_least_once_and_a_twin_no_model() {
+        for entry in all() {
+            let claims = entry.models.contains(&DeliveryModel::at_least_once());
+            assert_eq!(
+                (claims, entry.models.is_empty()),
+                (entry.twin_of.is_none(), entry.twin_of.is_some()),
+                "{}",
+                entry.name
+            );
+        }
+    }
+
+    #[test]
+    fn any_model_is_every_one_that_there_is() {
+        let names: Vec<&str> = ANY_MODEL.iter().map(DeliveryModel::name).collect();
+        assert_eq!(names, DeliveryModel::names());
     }
 
     #[test]

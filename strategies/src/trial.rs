@@ -1,6 +1,6 @@
 //! A trial: a strategy, how it is to be checked, and whether what comes of it is what was expected.
 //!
-//! A correct strategy must hold on every store. A twin must be violated on the store, under the delivery model and within
+//! A correct strategy must hold on every store, under every delivery model that it claims. A twin must be violated on the store, under the delivery model and within
 //! the faults that [`expected`] names, by an anomaly that it lists. What is found before that is no acquittal: the search
 //! runs on until it has a listed one.
 
@@ -12,7 +12,7 @@ use crate::{
     run::{Options, StoreKind, check, survey},
 };
 
-/// One strategy or twin on one store.
+/// One strategy or twin on one store, under one delivery model.
 #[derive(Clone)]
 pub struct Trial {
     /// What is tried.
@@ -34,7 +34,7 @@ pub struct Tried {
     pub as_expected: bool,
 }
 
-/// Every trial that there is: the correct ones on every store, the twins where they are charged.
+/// Every trial that there is: the correct ones on every store under every model that they claim, the twins where they are charged.
 pub fn trials() -> Vec<Trial> {
     all().iter().flat_map(|entry| of(entry)).collect()
 }
@@ -42,8 +42,9 @@ pub fn trials() -> Vec<Trial> {
 /// The trials of one strategy or twin.
 pub fn of(entry: &'static Entry) -> Vec<Trial> {
     let Some(charge) = expected::of(entry.name) else {
-        let on = |store| Trial { entry, options: Options { store, ..Options::default() }, charge: None };
-        return StoreKind::ALL.map(on).into();
+        let on = |store, model| Trial { entry, options: Options { store, model, ..Options::default() }, charge: None };
+        let everywhere = entry.models.iter().flat_map(|model| StoreKind::ALL.map(|store| on(store, *model)));
+        return everywhere.collect();
     };
     let usual = Options::default();
     let options = Options {
@@ -87,15 +88,20 @@ mod tests {
     use crate::registry::named;
 
     #[test]
-    fn a_correct_strategy_is_tried_on_every_store_and_a_twin_where_it_is_charged() {
-        let stores = |name| of(named(name).unwrap()).iter().map(|trial| trial.options.store).collect::<Vec<_>>();
-        assert_eq!(stores("natural"), StoreKind::ALL);
-        assert_eq!(stores("stale-overwrite"), [StoreKind::Sqlite]);
+    fn a_correct_strategy_is_tried_on_every_store_under_every_model_that_it_claims_and_a_twin_where_it_is_charged() {
+        let tried = |name| {
+            let of = of(named(name).unwrap());
+            of.iter().map(|trial| (trial.options.model.name(), trial.options.store)).collect::<Vec<_>>()
+        };
+        let everywhere =
+            named("natural").unwrap().models.iter().flat_map(|model| StoreKind::ALL.map(|on| (model.name(), on)));
+        assert_eq!(tried("natural"), everywhere.collect::<Vec<_>>());
+        assert_eq!(tried("stale-overwrite"), [("at-least-once", StoreKind::Sqlite)]);
     }
 
     #[test]
     fn what_holds_is_no_conviction_and_what_is_violated_does_not_hold() {
-        let [correct, _] = &of(named("natural").unwrap())[..] else { panic!("it is tried on two stores") };
+        let [.., correct] = &of(named("natural").unwrap())[..] else { panic!("it is tried") };
         let [twin] = &of(named("stale-overwrite").unwrap())[..] else { panic!("it is tried on one") };
         assert!(correct.run().as_expected && twin.run().as_expected);
         let accused = Trial { charge: twin.charge.clone(), ..correct.clone() };

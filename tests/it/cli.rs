@@ -65,9 +65,9 @@ fn alone_it_prints_a_table_and_all_is_as_expected() {
     let Ran { out, err, code } = redeliver(&[]);
     assert_eq!((code, err.as_str()), (HOLDS, ""), "{out}");
     for trial in trials() {
-        let (name, store) = (trial.entry.name, trial.options.store.name());
-        let is_its = |line: &&str| line.split_whitespace().take(2).eq([name, store]);
-        let row = out.lines().find(is_its).unwrap_or_else(|| panic!("no row of {name} on {store} in\n{out}"));
+        let its = [trial.entry.name, trial.options.model.name(), trial.options.store.name()];
+        let is_its = |line: &&str| line.split_whitespace().take(3).eq(its);
+        let row = out.lines().find(is_its).unwrap_or_else(|| panic!("no row of {its:?} in\n{out}"));
         let verdict = trial.charge.as_ref().map_or("holds", |charge| &charge.anomalies[0]);
         assert!(row.contains(verdict) && row.ends_with("  as expected"), "{row}");
     }
@@ -128,6 +128,19 @@ fn on_the_key_value_store_the_line_says_so() {
     let Ran { out, code, .. } = redeliver(&["check", "mark-before-apply", "--store", "key-value", "--faults", "1"]);
     assert_eq!(code, VIOLATED, "{out}");
     assert!(out.ends_with(" --strategy mark-before-apply --store key-value\n"), "{out}");
+}
+
+#[test]
+fn a_strategy_is_checked_under_any_model_that_is_asked_for() {
+    let twin = |model: &str| redeliver(&["check", "toctou-check-insert", "--faults", "1", "--model", model]);
+    let Ran { out, code, .. } = twin("request-reply");
+    assert_eq!(code, VIOLATED, "{out}");
+    assert!(out.contains("m0 is sent again while m0#1 is being handled") && out.contains(";request-reply;"), "{out}");
+    // Nothing is delivered twice there, whoever needs that.
+    let Ran { out, code, .. } = twin("at-most-once");
+    assert_eq!(code, HOLDS, "{out}");
+    let told = twin("at-most");
+    assert!(refused(&told).contains("[possible values: at-most-once, at-least-once, request-reply]"), "{}", told.err);
 }
 
 #[test]

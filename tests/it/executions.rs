@@ -13,7 +13,7 @@ use proptest::{
     test_runner::TestRunner,
 };
 use redeliver::{
-    Delivery, Error, Harness, History, KeyValue, Message, Messages, Outcome, Sqlite,
+    Delivery, DeliveryModel, Error, Harness, History, KeyValue, Message, Messages, Outcome, Sqlite,
     history::{Coordinate, Deferred, DeliveryName, Fault},
 };
 
@@ -68,11 +68,19 @@ fn fault(messages: usize, processes: usize) -> impl Strategy<Value = Fault> {
     ]
 }
 
+fn models() -> impl Strategy<Value = DeliveryModel> {
+    prop_oneof![
+        4 => Just(DeliveryModel::at_least_once()),
+        1 => Just(DeliveryModel::at_most_once()),
+        2 => Just(DeliveryModel::request_reply()),
+    ]
+}
+
 fn histories() -> impl Strategy<Value = History> {
-    let size = (1..=AMOUNTS.len(), prop_oneof![1 => Just(1_usize), 6 => Just(2), 1 => Just(3)]);
-    size.prop_flat_map(|(messages, processes)| {
+    let size = (models(), 1..=AMOUNTS.len(), prop_oneof![1 => Just(1_usize), 6 => Just(2), 1 => Just(3)]);
+    size.prop_flat_map(|(model, messages, processes)| {
         vec(fault(messages, processes), 0..=8).prop_map(move |faults| {
-            let mut history = History::at_least_once().processes(processes);
+            let mut history = History::builder(model).processes(processes);
             for amount in &AMOUNTS[..messages] {
                 history = history.message(amount);
             }
@@ -244,12 +252,20 @@ async fn credit(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
 #[test]
 fn every_history_that_the_search_visits_is_made_again_from_its_execution() {
     let harness = || Harness::new(KeyValue::new("bank").observe_key("balance"));
-    let survey = harness().skips(false).faults(2).survey(messages(2), credit).expect("the store works");
-    let visited: Vec<History> = survey.judged.into_iter().map(|(history, _)| history).collect();
-    let remade = harness().remade(&visited, messages(2), credit).expect("the store works");
-    for (history, made) in visited.iter().zip(remade) {
-        let made = made.unwrap_or_else(|why| panic!("{history}{why}"));
-        assert!(made.faults.len() <= history.faults.len(), "{history}became\n{made}");
+    for model in DeliveryModel::names().into_iter().map(|name| DeliveryModel::named(name).expect("it is its name")) {
+        let survey =
+            harness().model(model).skips(false).faults(2).survey(messages(2), credit).expect("the store works");
+        let visited: Vec<History> = survey.judged.into_iter().map(|(history, _)| history).collect();
+        let remade = harness().remade(&visited, messages(2), credit).expect("the store works");
+        for (history, made) in visited.iter().zip(remade) {
+            let made = made.unwrap_or_else(|why| panic!("{history}{why}"));
+            assert!(made.faults.len() <= history.faults.len(), "{history}became\n{made}");
+        }
+        // After a handler has returned its process can still die, whoever hears of it.
+        let crash = Fault::Crash { at: DeliveryName::new(0, 1).ack() };
+        assert!(visited.iter().any(|history| history.faults.contains(&crash)), "{}", model.name());
+        // Where nothing is delivered twice there is less that can go wrong.
+        let enough = if model == DeliveryModel::at_most_once() { 100 } else { 1_000 };
+        assert!(visited.len() > enough, "{}: {}", model.name(), visited.len());
     }
-    assert!(visited.len() > 1_000);
 }

@@ -144,7 +144,7 @@ pub fn history() -> impl Strategy<Value = History> {
     sized.prop_flat_map(|(messages, processes, model)| {
         let model = DeliveryModel::named(model).unwrap();
         (vec(message(), messages), vec(fault(messages, processes), 0..8)).prop_map(move |(messages, mut faults)| {
-            faults.retain(sensible);
+            faults.retain(|fault| sensible(fault) && admitted(model, fault));
             let all = std::mem::take(&mut faults);
             all.into_iter().for_each(|fault| {
                 if !faults.contains(&fault) {
@@ -154,6 +154,18 @@ pub fn history() -> impl Strategy<Value = History> {
             History { model, processes, messages, faults }
         })
     })
+}
+
+/// Whether the broker of a model can produce this: at most once, nothing comes twice and no ack comes late.
+fn admitted(model: DeliveryModel, fault: &Fault) -> bool {
+    let first = |at: &Coordinate| at.delivery().is_some_and(|delivery| delivery.number == 1);
+    model != DeliveryModel::at_most_once()
+        || match fault {
+            Fault::Duplicate { .. } | Fault::Overlap { .. } | Fault::LoseAck { .. } => false,
+            Fault::Defer { what: Deferred::Delivery(delivery), .. } => delivery.number == 1,
+            Fault::Pause { at, until } => first(at) && until.as_ref().is_none_or(first),
+            other => other.coordinate().as_ref().is_none_or(first),
+        }
 }
 
 /// Any history, bound to any name.

@@ -13,6 +13,7 @@ mod laws;
 mod readme;
 mod readme_example;
 mod real_handlers;
+mod replies;
 mod round_trip;
 mod soundness;
 mod verdicts;

@@ -3,13 +3,18 @@
 //! Each model is one file here and one line in [`MODELS`]. What a delivery does once it has begun is the machine's.
 
 mod at_least_once;
+mod at_most_once;
+mod copies;
+mod request_reply;
+#[cfg(test)]
+mod tests;
 
 use std::{fmt, hash, time::Duration};
 
 use crate::history::Fault;
 
 /// Every delivery model there is. A new one is a file of its own and a line here.
-static MODELS: &[&dyn Rules] = &[&at_least_once::AtLeastOnce];
+static MODELS: &[&dyn Rules] = &[&at_most_once::AtMostOnce, &at_least_once::AtLeastOnce, &request_reply::RequestReply];
 
 /// Which deliveries a broker may make, and what it does after a crash, a lost acknowledgement, a rejection.
 #[derive(Clone, Copy)]
@@ -24,12 +29,29 @@ pub struct UnknownModel {
 }
 
 impl DeliveryModel {
+    /// Each message is acknowledged as it is handed out, before it is handled, and never delivered again: what a crash, a
+    /// lost connection or an answer other than done interrupts is lost, and may be.
+    ///
+    /// So does MQTT at quality of service 0, and every consumer that acknowledges first and works then.
+    pub const fn at_most_once() -> Self {
+        Self(&at_most_once::AtMostOnce)
+    }
+
     /// Each message is acknowledged by itself, in any order; what is not acknowledged is delivered again after a delay.
     /// A delivery may be repeated while an earlier one still runs (a visibility timeout), and a producer may send twice.
     ///
     /// So do SQS, Pub/Sub, and most others when nothing more is asked of them.
-    pub fn at_least_once() -> Self {
+    pub const fn at_least_once() -> Self {
         Self(&at_least_once::AtLeastOnce)
+    }
+
+    /// A client sends each request, again and again with the same key, until it hears an answer: done or reject. It may send
+    /// again while the first request is still being handled, and each time to the next process. The answers that it hears
+    /// are compared: all of them must be what the request is answered when it is sent once.
+    ///
+    /// So do HTTP and RPC clients that retry with an idempotency key.
+    pub const fn request_reply() -> Self {
+        Self(&request_reply::RequestReply)
     }
 
     /// The model of this name.
@@ -92,12 +114,54 @@ pub(crate) trait Rules: Sync {
     /// Whether the broker can produce this fault; if not, why not.
     fn admits(&self, fault: &Fault) -> Result<(), &'static str>;
 
-    /// How long after the last fault a message may still be undelivered before it counts as stuck. At least the last
-    /// retry that the model makes.
-    fn horizon(&self) -> Duration;
+    /// How long after the last fault a message may still be undelivered before it counts as stuck.
+    fn horizon(&self) -> Duration {
+        Duration::from_secs(3600)
+    }
 
     /// An empty queue.
     fn queue(&self) -> Box<dyn Queue>;
+
+    /// Whether the broker hears how a delivery ended. If not, it lets go of a message as it hands it out, and that one may be
+    /// lost.
+    fn hears_of_ends(&self) -> bool {
+        true
+    }
+
+    /// To which process a message is delivered again that this one had last.
+    fn redelivers_to(&self, last: usize, _processes: usize) -> usize {
+        last
+    }
+
+    /// Whether somebody hears what a handler replies, and compares it.
+    fn compares_replies(&self) -> bool {
+        false
+    }
+
+    /// What reports call things.
+    fn terms(&self) -> &'static Terms;
+}
+
+/// The words of a model, for reports.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Terms {
+    /// What follows when a handler has said done: `ack`.
+    pub(crate) ack: &'static str,
+    /// A delivery of which that arrived is this: `acked`.
+    pub(crate) acked: &'static str,
+    /// A message that comes once more is this: `delivered again`.
+    pub(crate) again: &'static str,
+    /// Why nothing comes any more once that has arrived.
+    pub(crate) over: &'static str,
+}
+
+impl Terms {
+    pub(crate) const OF_BROKERS: Self = Self {
+        ack: "ack",
+        acked: "acked",
+        again: "delivered again",
+        over: "the message was acknowledged by then: no broker delivers it again",
+    };
 }
 
 /// One replay's broker: the copies of messages that it holds and when each is due.
@@ -145,7 +209,7 @@ pub(crate) struct HeldCopy {
     pub(crate) in_flight: u32,
     /// When it is delivered next; `None` while nothing is planned.
     pub(crate) due: Option<Duration>,
-    /// Acknowledged or dead-lettered: never delivered again.
+    /// Acknowledged, answered, dead-lettered or forgotten: never delivered again.
     pub(crate) settled: bool,
 }
 

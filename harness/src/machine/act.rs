@@ -35,7 +35,8 @@ impl Run<'_> {
         self.events.push(Event::Delivered { delivery, process: process.clone(), origin });
         let again = self.room.given.pop().and_then(|given| given.again(supplied.seed));
         let given = again.unwrap_or_else(|| Given::new(self.desk.clock(), supplied.seed));
-        let call = Call { message, process: process.clone(), attempt, copy, supply: Arc::clone(&given.supply) };
+        let (supply, wants_reply) = (Arc::clone(&given.supply), self.plan.rules.compares_replies());
+        let call = Call { message, process: process.clone(), attempt, copy, supply, wants_reply };
         let work = self.handlers.start(call)?;
         self.tasks.push(Task {
             name: delivery.into(),
@@ -255,14 +256,14 @@ impl Run<'_> {
         let acked = matches!(kind, Kind::Delivery { acked: true, .. });
         self.drop_work(task);
         self.events.push(Event::Returned { delivery, process, answer: answer.clone() });
-        if answer == Answer::Done && self.fates[delivery.message].handled.is_none() {
+        if answer.is_done() && self.fates[delivery.message].handled.is_none() {
             self.fates[delivery.message].handled = Some(self.events.len());
             self.hold_copies(delivery.message);
         }
         match answer {
             // The broker has nothing more to hear.
             _ if acked => self.leave(task, Ending::Acked),
-            Answer::Done => self.tasks[task].state = State::AtAck(Answer::Done),
+            Answer::Done(_) => self.tasks[task].state = State::AtAck(answer),
             Answer::Reject(_) => self.tasks[task].state = State::AtAck(answer),
             // The broker hears of it at once: a crash here would come to the same redelivery.
             Answer::Retry(_) | Answer::Panicked(_) => self.settle(task, &answer, true),
@@ -275,7 +276,9 @@ impl Run<'_> {
         let process = self.tasks[task].process.clone();
         let (how, ending) = match answer {
             _ if !heard => (Settlement::AckLost, Ending::Silent),
-            Answer::Done => (Settlement::Acked, Ending::Acked),
+            _ if answer.is_final() && !self.plan.rules.hears_of_ends() => (Settlement::Unheard, Ending::Silent),
+            _ if !self.plan.rules.hears_of_ends() => (Settlement::Ignored, Ending::Silent),
+            Answer::Done(_) => (Settlement::Acked, Ending::Acked),
             Answer::Reject(_) => (Settlement::DeadLettered, Ending::Rejected),
             Answer::Retry(_) | Answer::Panicked(_) => (Settlement::Nacked, Ending::Retried),
         };
@@ -296,6 +299,10 @@ impl Run<'_> {
 
     /// A handler, or what it spawned, acknowledged its message by itself.
     fn acks_early(&mut self, task: TaskId) {
+        // Where nobody hears how a delivery ends, nobody hears of this.
+        if !self.plan.rules.hears_of_ends() {
+            return;
+        }
         let by = self.spawner(task);
         let process = self.tasks[by].process.clone();
         if let (TaskName::Delivery(delivery), Kind::Delivery { copy, acked: acked @ false }) =

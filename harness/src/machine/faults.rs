@@ -47,9 +47,9 @@ impl Run<'_> {
             }
             Fault::Cancel { .. } => self.cancel(task, index, ready),
             Fault::LoseAck { .. } => match self.tasks[task].state.clone() {
-                State::AtAck(Answer::Done) => {
+                State::AtAck(answer @ Answer::Done(_)) => {
                     self.acts(index);
-                    self.settle(task, &Answer::Done, false);
+                    self.settle(task, &answer, false);
                 }
                 _ => self.refuse(index, "the handler did not say done there"),
             },
@@ -92,7 +92,7 @@ impl Run<'_> {
             return Ok(());
         }
         if self.queue.copy(copy).settled {
-            self.refuse(index, "the message was acknowledged by then: no broker delivers it again");
+            self.refuse(index, self.plan.rules.terms().over);
             return Ok(());
         }
         if to.is_some_and(|to| to >= self.plan.processes) {

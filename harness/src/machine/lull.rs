@@ -2,7 +2,7 @@
 //!
 //! What comes after a lull depends on what is durable, the memory of the processes, the clock, the broker, and how the
 //! deliveries to come are numbered; the verdict on the whole also on what was handled in which order, and on what the
-//! deliveries until then were supplied with. All of that is hashed, so that the search can tell that two histories go on
+//! deliveries until then were supplied with, and on what was replied, where somebody compares that. All of that is hashed, so that the search can tell that two histories go on
 //! alike whatever further fault comes. What it makes of it is in `search::skip`.
 
 use std::{
@@ -16,7 +16,7 @@ use rustc_hash::FxHasher;
 use super::{
     replay::Run,
     task::State,
-    trace::{Detail, Event, Lull},
+    trace::{Detail, Event, Lull, heard},
 };
 use crate::Error;
 
@@ -56,6 +56,9 @@ impl Run<'_> {
         }
         self.rounds_stand(&mut hasher);
         self.was_disturbed().hash(&mut hasher);
+        if self.plan.rules.compares_replies() {
+            heard(&self.events).for_each(|heard| heard.hash(&mut hasher));
+        }
         self.deadlines().hash(&mut hasher);
         hasher.finish()
     }

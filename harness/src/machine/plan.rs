@@ -114,6 +114,8 @@ pub(crate) struct Call {
     pub(crate) attempt: u32,
     pub(crate) copy: CopyId,
     pub(crate) supply: Arc<Supply>,
+    /// Somebody compares what the handler replies.
+    pub(crate) wants_reply: bool,
 }
 
 /// The queue of a reference run: each turn once, and never again.

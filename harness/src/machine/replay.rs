@@ -230,8 +230,21 @@ impl<'a> Run<'a> {
                 task.name
             ));
         }
-        let stuck: Vec<usize> = (0..self.fates.len()).filter(|message| !self.fates[*message].is_over()).collect();
+        let stuck: Vec<usize> = (0..self.fates.len()).filter(|message| self.is_stuck(*message)).collect();
         if stuck.is_empty() { End::Drained } else { End::Stuck(stuck) }
+    }
+
+    /// Whether a message was not handled, and should have been; or, where somebody waits for a reply, not answered. Where
+    /// nobody hears how a delivery ended, one that began was all that there could be.
+    fn is_stuck(&self, message: usize) -> bool {
+        let fate = &self.fates[message];
+        let over = fate.dead_lettered || fate.acknowledged || fate.first_delivered.is_some() && !self.plan.rules.hears_of_ends();
+        let waits = |task: &Task| match task.delivery() {
+            Some((delivery, copy)) => delivery.message == message && !self.queue.copy(copy).settled,
+            None => false,
+        };
+        let unanswered = || self.plan.rules.compares_replies() && self.tasks.iter().any(waits);
+        fate.handled.is_none() && !over || unanswered()
     }
 
     fn finish(&mut self, end: End) -> Result<Replay, Error> {

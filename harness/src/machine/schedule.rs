@@ -157,7 +157,7 @@ impl Run<'_> {
         let (origin, process) = match (held.attempts, copy.0 < self.plan.messages || self.plan.turns.is_some()) {
             (0, true) => (Origin::First, 0),
             (0, false) => (Origin::Copy, 0),
-            _ => (Origin::Redelivery, self.homes[message]),
+            _ => (Origin::Redelivery, self.plan.rules.redelivers_to(self.homes[message], self.plan.processes)),
         };
         self.deliver(copy, origin, process)?;
         Ok(())

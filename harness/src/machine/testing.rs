@@ -136,7 +136,7 @@ where
         let given = Given { message: call.message, attempt: call.attempt };
         Ok(Box::pin(async move {
             match (*handler)(&process, &given).await.into_outcome() {
-                Outcome::Done(_) => Answer::Done,
+                Outcome::Done(_) => Answer::DONE,
                 Outcome::Retry(why) => Answer::Retry(why),
                 Outcome::Reject(why) => Answer::Reject(why),
             }
@@ -148,7 +148,7 @@ where
         let round = (self.rounds[work])(process);
         Ok(Box::pin(async move {
             round.await;
-            Answer::Done
+            Answer::DONE
         }))
     }
 
@@ -241,6 +241,7 @@ fn line(event: &Event) -> String {
         }
         Event::Step { at, words: said, .. } => format!("{at} {}", words(said)),
         Event::Blocked { at, words: said, .. } => format!("{at} blocked, {}", words(said)),
+        Event::Returned { delivery, answer: Answer::Done(None), .. } => format!("{delivery} Done"),
         Event::Returned { delivery, answer, .. } => format!("{delivery} {answer:?}"),
         Event::Settled { delivery, how, .. } => format!("{delivery} {how:?}"),
         Event::Crashed { process, .. } => format!("p{} crashed", process.index()),

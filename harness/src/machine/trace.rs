@@ -4,6 +4,7 @@
 
 use std::{
     hash::{Hash, Hasher},
+    sync::Arc,
     time::Duration,
 };
 
@@ -102,10 +103,27 @@ pub(crate) enum Origin {
 /// How a handler answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Answer {
-    Done,
+    Done(Reply),
     Retry(String),
     Reject(String),
     Panicked(String),
+}
+
+/// What a handler replied, as `Debug` prints it; `None` where nobody hears it, or it says nothing.
+pub(crate) type Reply = Option<Arc<str>>;
+
+impl Answer {
+    /// Done, and no more.
+    pub(crate) const DONE: Self = Self::Done(None);
+
+    pub(crate) fn is_done(&self) -> bool {
+        matches!(self, Self::Done(_))
+    }
+
+    /// Whether who asked needs not ask again.
+    pub(crate) fn is_final(&self) -> bool {
+        matches!(self, Self::Done(_) | Self::Reject(_))
+    }
 }
 
 /// What the broker made of an answer.
@@ -121,6 +139,10 @@ pub(crate) enum Settlement {
     DeadLettered,
     /// The acknowledgement was lost on its way.
     AckLost,
+    /// Done or rejected, and nobody hears of it: the broker had let go of the message.
+    Unheard,
+    /// Asked to deliver it again, and nobody does.
+    Ignored,
 }
 
 /// What a step was, as far as the search and the oracle have to know.
@@ -204,13 +226,6 @@ pub(crate) struct Fate {
     pub(crate) dead_lettered: bool,
     /// What each of its deliveries was supplied with.
     pub(crate) supplied: Vec<Supplied>,
-}
-
-impl Fate {
-    /// Whether nothing is to come for it: it was handled, or settled for good.
-    pub(crate) fn is_over(&self) -> bool {
-        self.handled.is_some() || self.dead_lettered || self.acknowledged
-    }
 }
 
 /// What a delivery was supplied with, that its handler may have used.
@@ -344,6 +359,19 @@ impl Facts {
     }
 }
 
+/// The final answers that reached who waited for them, in the order in which they did.
+pub(crate) fn heard(events: &[Event]) -> impl Iterator<Item = (DeliveryName, &Answer)> {
+    events.iter().enumerate().filter_map(|(at, event)| {
+        let Event::Settled { delivery: of, how: Settlement::Acked | Settlement::DeadLettered, .. } = event else {
+            return None;
+        };
+        events[..at].iter().rev().find_map(|event| match event {
+            Event::Returned { delivery, answer, .. } if delivery == of => Some((*of, answer)),
+            _ => None,
+        })
+    })
+}
+
 impl Event {
     /// The delivery whose step this is, if it is one's.
     pub(crate) fn delivery(&self) -> Option<DeliveryName> {
@@ -368,7 +396,7 @@ impl Event {
         match self {
             Event::Step { at, .. } => Some(*at),
             // A handler that asks for a retry is heard at once: nothing can act in between.
-            Event::Settled { how: Settlement::Nacked | Settlement::AckedEarly, .. } => None,
+            Event::Settled { how: Settlement::Nacked | Settlement::AckedEarly | Settlement::Ignored, .. } => None,
             Event::Settled { delivery, .. } => Some(delivery.ack()),
             _ => None,
         }

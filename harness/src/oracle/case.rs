@@ -8,6 +8,7 @@ use super::{
     order::{Order, Places, Visited},
     reference::{References, Run, Used},
     renaming::{Likeness, Tokens},
+    replies::Heard,
 };
 use crate::{
     Error, History, Observation,
@@ -39,6 +40,8 @@ pub(super) struct Case<'a> {
     left: usize,
     /// Why it may not be possible to tell.
     pub(super) unclear: Option<String>,
+    /// What clients heard of it.
+    pub(super) heard: Heard<'a>,
     tokens: Option<Tokens>,
 }
 
@@ -58,7 +61,7 @@ impl<'a> Case<'a> {
     pub(super) fn new(history: &'a History, replay: &'a Replay, order: Order) -> Self {
         let fates = &replay.fates;
         let of = |which: &dyn Fn(usize) -> bool| (0..fates.len()).filter(|place| which(*place)).collect::<Places>();
-        let must = of(&|place| fates[place].handled.is_some() || was_acknowledged(replay, place));
+        let must = of(&|place| fates[place].handled.is_some() || was_acknowledged(history, replay, place));
         let delivered = of(&|place| fates[place].first_delivered.is_some());
         let mut rank: Vec<usize> = (0..fates.len()).collect();
         rank.sort_by_key(|place| fates[*place].handled.or(fates[*place].first_delivered));
@@ -72,6 +75,7 @@ impl<'a> Case<'a> {
             used: Used::by(fates),
             left: MOST_RUNS,
             unclear: None,
+            heard: Heard::of(history, replay),
             tokens: None,
         }
     }
@@ -142,9 +146,25 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Whether a reference run leaves what is seen.
-    pub(super) fn leaves_the_same(&mut self, left: &Observation) -> bool {
+    /// Whether a reference run leaves what is seen, and answers what was heard.
+    pub(super) fn agrees(&mut self, run: &Run) -> bool {
         let observed = &self.replay.observation;
+        if self.heard.is_empty() {
+            return self.same(observed, &run.observation);
+        }
+        if run.observation == *observed && self.heard.is_of(run) {
+            return true;
+        }
+        let (heard, promised) = (self.heard.beside(observed), self.heard.in_place_by(run));
+        self.same(&heard, &promised)
+    }
+
+    /// Whether a reference run leaves what is seen, whatever was heard.
+    pub(super) fn leaves_the_same(&mut self, left: &Observation) -> bool {
+        self.same(&self.replay.observation, left)
+    }
+
+    fn same(&mut self, observed: &Observation, left: &Observation) -> bool {
         if left == observed {
             return true;
         }
@@ -219,10 +239,16 @@ fn times_of(replay: &Replay, message: usize, number: u32) -> Vec<Duration> {
 }
 
 /// Whether the broker took an acknowledgement for this message: what a handler acknowledges by itself is covered though it
-/// never said done, or an early acknowledgement would excuse the loss that it causes.
-fn was_acknowledged(replay: &Replay, message: usize) -> bool {
-    let acknowledges = |event: &Event| matches!(event, Event::Settled { delivery, how: Settlement::Acked | Settlement::AckedEarly, .. } if delivery.message == message);
-    replay.events.iter().any(acknowledges)
+/// never said done, or an early acknowledgement would excuse the loss that it causes. Where the broker acknowledges as it hands
+/// out, it is the model and not the handler that loses.
+fn was_acknowledged(history: &History, replay: &Replay, message: usize) -> bool {
+    let acknowledges = |event: &Event| match event {
+        Event::Settled { delivery, how, .. } => {
+            delivery.message == message && matches!(how, Settlement::Acked | Settlement::AckedEarly)
+        }
+        _ => false,
+    };
+    history.model.rules().hears_of_ends() && replay.events.iter().any(acknowledges)
 }
 
 /// Whether nothing happened that has to do with idempotency: no message was delivered twice, no process crashed, no handler

@@ -3,7 +3,7 @@
 use super::order::Places;
 use crate::{
     Observation,
-    machine::trace::{Answer, Event, Replay},
+    machine::trace::{Event, Replay},
 };
 
 /// What the trace says of each message.
@@ -45,7 +45,7 @@ impl Evidence {
                 }
                 Event::Returned { delivery, answer, .. } => {
                     untold.note(delivery.message, position);
-                    if *answer != Answer::Done {
+                    if !answer.is_done() {
                         told.interrupted.insert(delivery.message);
                     }
                 }

@@ -9,6 +9,8 @@ use super::{
     case::{Case, Wanted, was_calm},
     order::{Order, Places},
     progress,
+    reference::Run,
+    replies::Heard,
 };
 use crate::{
     Error, History,
@@ -115,23 +117,33 @@ impl Oracle {
         Ok(run.endless.is_none()
             && everyone.without(run.done).is_empty()
             && run.used.within(used)
-            && run.observation == replay.observation)
+            && run.observation == replay.observation
+            && Heard::of(history, replay).is_of(run))
     }
 
-    /// Whether some reference run leaves what is seen.
+    /// Whether some reference run leaves what is seen, and answers what was heard.
     pub(super) fn finds_it_right(&mut self, subject: &mut dyn Subject, case: &mut Case<'_>) -> Result<bool, Error> {
+        Ok(self.finds(subject, case, &mut |case, run| case.agrees(run))?.is_some())
+    }
+
+    /// The order of the messages in the first right run that is accepted.
+    pub(super) fn finds(
+        &mut self,
+        subject: &mut dyn Subject,
+        case: &mut Case<'_>,
+        accept: &mut dyn FnMut(&mut Case<'_>, &Run) -> bool,
+    ) -> Result<Option<Vec<usize>>, Error> {
         for present in case.may.subsets() {
             let wanted =
                 Wanted { take: case.must.and(present), order: case.order.clone(), like: Vec::new(), done: case.must };
-            let same =
-                |case: &mut Case<'_>, run: &super::reference::Run, _: &[usize]| case.leaves_the_same(&run.observation);
-            if case.find(&mut self.references, subject, &wanted, same)?.is_some() {
-                return Ok(true);
+            let found = case.find(&mut self.references, subject, &wanted, |case, run, _| accept(case, run))?;
+            if found.is_some() {
+                return Ok(found);
             }
             if case.is_over() {
                 break;
             }
         }
-        Ok(false)
+        Ok(None)
     }
 }

@@ -1,6 +1,7 @@
 //! What is right: judging one replay against reference runs, and naming what is wrong.
 //!
-//! Exactly once is judged in `exactly_once`, progress in `progress`, what can be judged at all in `seen`. `case` works out
+//! Exactly once is judged in `exactly_once`, what clients hear in `replies`, progress in `progress`, what can be judged at all
+//! in `seen`. `case` works out
 //! which reference runs a replay has (`order` in which orders, `renaming` what counts as the same), `reference` makes and
 //! keeps them. `naming` finds the anomaly that explains a violation, `evidence` what the trace says to that, `wrongs`
 //! what may be wrong at all. Which histories are judged is the search's.
@@ -13,6 +14,7 @@ mod order;
 mod progress;
 mod reference;
 mod renaming;
+mod replies;
 mod seen;
 #[cfg(test)]
 mod tests;
@@ -54,6 +56,8 @@ pub enum Anomaly {
     Mismatch,
     /// It is never handled.
     Stuck,
+    /// It took effect as it should, and who asked for it heard something else than when it is asked for once.
+    Reply,
     /// It shows with no message delivered twice, no crash and no failed operation.
     NotIsolated,
     /// Nothing explains what is seen.
@@ -70,6 +74,7 @@ impl Anomaly {
             Anomaly::Partial => "partial",
             Anomaly::Mismatch => "mismatch",
             Anomaly::Stuck => "stuck",
+            Anomaly::Reply => "answered otherwise",
             Anomaly::NotIsolated => "not isolated",
             Anomaly::Unexplained => "unexplained",
         }
@@ -85,7 +90,7 @@ impl fmt::Display for Anomaly {
 /// What the oracle makes of one replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Judgement {
-    /// What is seen is what a reference run leaves, and every message was handled.
+    /// What is seen and heard is what a reference run leaves and answers, and every message was handled.
     Agrees,
     /// It is not, or one was not.
     Violated,

@@ -2,7 +2,8 @@
 //!
 //! An explanation is a wrong run that leaves what is seen; `evidence` says whether the trace agrees. They are tried in the
 //! order of [`Anomaly`]. Where none leaves all that is seen, one that leaves it wherever it differs from what is right will
-//! do: a unique table that is observed beside the balance stays right when the balance is doubled.
+//! do: a unique table that is observed beside the balance stays right when the balance is doubled. What clients heard is
+//! looked at only where all that is seen is right: then nothing else went wrong.
 
 use super::{
     Anomaly, AsIf, Explanation, Oracle,
@@ -50,8 +51,24 @@ impl Oracle {
         let mut case = self.case(subject, history, replay)?;
         explanation.expected = self.expected(subject, &mut case)?;
         let stuck = progress::stuck(replay).first().copied();
-        if stuck.is_some() && self.finds_it_right(subject, &mut case)? {
+        let mut promised = None;
+        let right = self.finds(subject, &mut case, &mut |case, run| {
+            let same = case.leaves_the_same(&run.observation);
+            if same && !case.heard.is_empty() {
+                promised = Some((case.heard.in_place_by(run), case.heard.other_than(run)));
+            }
+            same
+        })?;
+        if stuck.is_some() && right.is_some() {
             return Ok(Explanation { anomaly: Anomaly::Stuck, message: stuck, ..explanation });
+        }
+        if let (Some(order), Some((promised, message))) = (right, promised) {
+            explanation.expected = Some((promised, order));
+            explanation.observed = case.heard.beside(&replay.observation);
+            if was_calm(replay) {
+                return self.calm(subject, history, replay, None, explanation);
+            }
+            return Ok(Explanation { anomaly: Anomaly::Reply, message, ..explanation });
         }
         case.begin_anew();
         let untouched = self.references.run(subject, history, &Reference::default())?.observation.clone();

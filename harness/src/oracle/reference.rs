@@ -9,7 +9,7 @@ use super::order::Places;
 use crate::{
     DeliveryModel, Error, History, Observation,
     history::Published,
-    machine::trace::{Detail, End, Event, Fate, Replay, Supplied},
+    machine::trace::{Answer, Detail, End, Event, Fate, Replay, Supplied},
     subject::{Job, Reference, Subject},
 };
 
@@ -43,6 +43,8 @@ pub(super) struct Run {
     pub(super) observation: Observation,
     /// The messages whose handler answered done.
     pub(super) done: Places,
+    /// How each handler answered, by the place of its message.
+    answers: Vec<Option<Answer>>,
     /// What its deliveries used of what they were supplied with.
     pub(super) used: Used,
     /// Why it says nothing, if it has no end.
@@ -113,13 +115,25 @@ impl Run {
             End::Inconclusive(why) => Some(why),
             End::Drained | End::Stuck(_) => None,
         };
+        let mut answers = vec![None; replay.fates.len()];
+        for event in &replay.events {
+            if let Event::Returned { delivery, answer, .. } = event {
+                answers[delivery.message] = Some(answer.clone());
+            }
+        }
         let done = replay.fates.iter().enumerate().filter(|(_, fate)| fate.handled.is_some());
         Self {
             done: done.map(|(place, _)| place).collect(),
+            answers,
             used: Used::by(&replay.fates),
             observation: replay.observation,
             endless,
         }
+    }
+
+    /// How the handler of this message answered, if it took part.
+    pub(super) fn answer(&self, message: usize) -> Option<&Answer> {
+        self.answers.get(message)?.as_ref()
     }
 }
 

@@ -155,7 +155,7 @@ impl Screen<'_> {
 
     fn needed(&self) -> Option<String> {
         let needed: Vec<&Fault> = self.needed.iter().filter_map(|at| self.history.faults.get(*at)).collect();
-        let names = list(&faults::names(&needed));
+        let names = list(&faults::names(&needed, self.history.model.rules().terms()));
         let without = match needed.len() {
             0 => return None,
             1 => "without it the history passes",

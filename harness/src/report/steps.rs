@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use crate::{
-    History,
+    DeliveryModel, History,
     history::{Coordinate, DeliveryName, Fault, Place, TaskName},
     machine::trace::{Answer, Event, Facts, Injected, Replay, Settlement, Words},
     store::Process,
@@ -43,7 +43,8 @@ pub(super) fn lines(history: &History, replay: &Replay, upto: usize) -> Vec<Line
 }
 
 /// How many events there are until nothing that tells comes any more: what follows are deliveries that find everything
-/// done, and how the others were answered. What tells is a fault, a change, a first handling of a message.
+/// done, and how the others were answered. What tells is a fault, a change, a first handling of a message, a reply that
+/// somebody compares.
 fn end_of_tale(replay: &Replay) -> usize {
     let tells = |event: &Event| match event {
         Event::Step { facts, words, .. } => {
@@ -51,6 +52,7 @@ fn end_of_tale(replay: &Replay) -> usize {
             facts.changes || facts.observed_change || facts.suffered.is_some() || facts.gave_up || writes
         }
         Event::Crashed { .. } | Event::Cancelled { .. } => true,
+        Event::Returned { answer: Answer::Done(Some(_)), .. } => true,
         _ => false,
     };
     let last_step = replay.events.iter().rposition(tells).map_or(0, |at| at + 1);
@@ -73,8 +75,8 @@ fn end_of_tale(replay: &Replay) -> usize {
         event.task() == whose
             && matches!(
                 event,
-                Event::Returned { answer: Answer::Done, .. }
-                    | Event::Settled { how: Settlement::Acked, .. }
+                Event::Returned { answer: Answer::Done(_), .. }
+                    | Event::Settled { how: Settlement::Acked | Settlement::Unheard, .. }
                     | Event::RoundEnded { panicked: None, .. }
             )
     };
@@ -95,10 +97,11 @@ struct Teller<'a> {
 impl<'a> Teller<'a> {
     /// Tells one event, or two that are one thing. How many it were.
     fn event(&mut self, at: usize, upto: usize) -> usize {
+        let terms = self.history.model.rules().terms();
         match &self.replay.events[at] {
             Event::Delivered { delivery, origin, .. } => {
                 let cause = self.acted_at(at, |fault| matches!(fault, Fault::Overlap { .. } | Fault::Duplicate { .. }));
-                match faults::delivered(*origin, delivery.message, cause) {
+                match faults::delivered(*origin, delivery.message, cause, terms) {
                     Some(sentence) => self.delivered(&sentence, cause.is_some()),
                     None => self.tell_later(),
                 }
@@ -116,25 +119,31 @@ impl<'a> Teller<'a> {
             Event::Returned { delivery, process, answer } => {
                 self.goes_on((*delivery).into());
                 let settled = self.settled_at_once(at + 1, upto, *delivery);
-                self.step(process, (*delivery).into(), answered(answer, settled), None);
+                self.step(process, (*delivery).into(), answered(answer, settled, self.history.model), None);
                 return 1 + usize::from(settled.is_some());
             }
             Event::Settled { delivery, process, how } => {
                 let task = TaskName::Delivery(*delivery);
                 self.goes_on(task);
-                match how {
-                    Settlement::AckLost => self.fault(faults::ack_lost(*delivery)),
-                    Settlement::Acked => self.step(process, task, "acked".to_owned(), None),
+                let heard = match how {
+                    Settlement::AckLost => {
+                        self.fault(faults::ack_lost(*delivery, terms));
+                        return 1;
+                    }
                     // The operation that did it stands in the line before.
-                    Settlement::AckedEarly => {}
-                    Settlement::Nacked => self.step(process, task, "to be delivered again".to_owned(), None),
-                    Settlement::DeadLettered => self.step(process, task, "put aside as a dead letter".to_owned(), None),
-                }
+                    Settlement::AckedEarly => return 1,
+                    Settlement::Acked | Settlement::Unheard => terms.acked.to_owned(),
+                    Settlement::Nacked => format!("to be {}", terms.again),
+                    Settlement::Ignored => NOBODY_HEARS.to_owned(),
+                    Settlement::DeadLettered if self.history.model.rules().compares_replies() => terms.acked.to_owned(),
+                    Settlement::DeadLettered => DEAD_LETTER.to_owned(),
+                };
+                self.step(process, task, heard, None);
             }
             Event::Crashed { process, lost } => {
                 self.paused.retain(|(delivery, _)| !lost.contains(delivery));
                 let cause = self.acted_at(at, |fault| matches!(fault, Fault::Crash { .. }));
-                self.fault(faults::crashed(process, lost, cause));
+                self.fault(faults::crashed(process, lost, cause, terms));
             }
             Event::Cancelled { task, .. } => {
                 self.paused.retain(|(stood, _)| stood != task);
@@ -169,7 +178,7 @@ impl<'a> Teller<'a> {
         let replay = self.replay;
         for acted in replay.acted.iter().filter(|acted| acted.position == at) {
             let Some(fault) = self.history.faults.get(acted.fault) else { continue };
-            let Some(sentence) = faults::silent(fault) else { continue };
+            let Some(sentence) = faults::silent(fault, self.history.model.rules().terms()) else { continue };
             self.fault(sentence);
             if let Fault::Pause { at, .. } = fault {
                 self.paused.push((at.task, self.lines.len()));
@@ -256,18 +265,29 @@ fn outcome(facts: &Facts, words: Option<&Words>) -> Outcome {
     }
 }
 
+/// What nobody hears of who would deliver the message again.
+const NOBODY_HEARS: &str = "and nobody hears of it";
+
+const DEAD_LETTER: &str = "put aside as a dead letter";
+
 /// A handler's answer, with what the broker made of it where that followed at once.
-fn answered(answer: &Answer, settled: Option<Settlement>) -> String {
+fn answered(answer: &Answer, settled: Option<Settlement>, model: DeliveryModel) -> String {
+    let rules = model.rules();
     let heard = match settled {
-        Some(Settlement::Acked) => ", acked",
-        Some(Settlement::DeadLettered) => ", put aside as a dead letter",
-        // That a retry is delivered again goes without saying.
-        Some(Settlement::Nacked) if !matches!(answer, Answer::Done | Answer::Reject(_)) => "",
-        Some(Settlement::Nacked) => ", to be delivered again",
-        Some(Settlement::AckLost | Settlement::AckedEarly) | None => "",
+        // That a client hears its answer goes without saying, and so does that what asks for it comes again.
+        Some(Settlement::Acked | Settlement::DeadLettered) if rules.compares_replies() => String::new(),
+        Some(Settlement::Acked) => format!(", {}", rules.terms().acked),
+        Some(Settlement::DeadLettered) => format!(", {DEAD_LETTER}"),
+        Some(Settlement::Nacked) if answer.is_final() => format!(", to be {}", rules.terms().again),
+        Some(Settlement::Unheard) if !answer.is_done() => format!(", {NOBODY_HEARS}"),
+        Some(Settlement::Ignored) => format!(", {NOBODY_HEARS}"),
+        Some(Settlement::Nacked | Settlement::Unheard | Settlement::AckLost | Settlement::AckedEarly) | None => {
+            String::new()
+        }
     };
     match answer {
-        Answer::Done => format!("done{heard}"),
+        Answer::Done(None) => format!("done{heard}"),
+        Answer::Done(Some(reply)) => because(&format!("done{heard}"), reply),
         Answer::Retry(why) => because(&format!("retry{heard}"), why),
         Answer::Reject(why) => because(&format!("rejected{heard}"), why),
         Answer::Panicked(why) => because(&format!("panicked{heard}"), why),

@@ -27,8 +27,15 @@ pub(super) fn title(explanation: &Explanation, replay: &Replay) -> String {
         Anomaly::Mismatch => format!("{it} was not refused, though its id had come with another payload"),
         Anomaly::Stuck => match &replay.end {
             End::Stuck(stuck) if stuck.len() > 1 => format!("{} are never handled", messages(stuck)),
+            _ if explanation
+                .message
+                .is_some_and(|it| replay.fates.get(it).is_some_and(|fate| fate.handled.is_some())) =>
+            {
+                format!("{it} is never answered")
+            }
             _ => format!("{it} is never handled"),
         },
+        Anomaly::Reply => format!("{it} was answered differently"),
         Anomaly::NotIsolated => {
             let all: Vec<usize> = (0..replay.fates.len()).collect();
             match all[..] {

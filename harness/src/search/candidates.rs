@@ -203,7 +203,7 @@ impl Scan<'_> {
 
     /// What can strike an acknowledgement.
     fn acknowledgement(&mut self, at: usize, delivery: DeliveryName, how: Settlement) {
-        if at < self.from || !matches!(how, Settlement::Acked | Settlement::DeadLettered) {
+        if at < self.from || !matches!(how, Settlement::Acked | Settlement::DeadLettered | Settlement::Unheard) {
             return;
         }
         let point = delivery.ack();

@@ -31,7 +31,12 @@ pub(crate) struct Rows {
 impl Observation {
     /// Adds a value under a name. Values under one name are kept in the order in which they are set.
     pub fn set(&mut self, name: &str, value: impl fmt::Debug) {
-        self.parts.push((name.into(), Seen::Value(format!("{value:?}"))));
+        self.say(name, format!("{value:?}"));
+    }
+
+    /// The same of what is printed already.
+    pub(crate) fn say(&mut self, name: &str, printed: String) {
+        self.parts.push((name.into(), Seen::Value(printed)));
     }
 
     /// Adds rows of printed cells. `ordered` says that their order means something.

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use redeliver_harness::{Contract, Error, KeyValue};
 use rusqlite::Connection;
 
-use crate::registry::{Consume, Entry, Strategy};
+use crate::registry::{ANY_MODEL, Consume, Entry, Strategy};
 
 /// Closing balances, by the message that says what they are.
 pub const SCHEMA: &str = "CREATE TABLE closing (day TEXT PRIMARY KEY, balance INTEGER NOT NULL);";
@@ -31,6 +31,7 @@ pub static ENTRY: Entry = Entry {
     name: "natural",
     summary: "set a balance that no other message sets",
     twin_of: None,
+    models: ANY_MODEL,
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,

@@ -31,6 +31,7 @@ pub static ENTRY: Entry = Entry {
     name: "stale-overwrite",
     summary: "set a balance that every message sets",
     twin_of: Some("natural"),
+    models: &[],
     contract: Contract::strict,
     schema: SCHEMA,
     observed: &["SELECT balance FROM account"],

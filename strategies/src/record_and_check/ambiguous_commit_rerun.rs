@@ -32,6 +32,7 @@ pub static ENTRY: Entry = Entry {
     name: "ambiguous-commit-rerun",
     summary: "the body runs again after a commit whose reply was lost",
     twin_of: Some("record-and-check"),
+    models: &[],
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,

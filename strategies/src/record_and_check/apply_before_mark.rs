@@ -27,6 +27,7 @@ pub static ENTRY: Entry = Entry {
     name: "apply-before-mark",
     summary: "effect in one transaction, mark in the next",
     twin_of: Some("record-and-check"),
+    models: &[],
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,

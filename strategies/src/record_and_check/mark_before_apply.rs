@@ -29,6 +29,7 @@ pub static ENTRY: Entry = Entry {
     name: "mark-before-apply",
     summary: "mark in one statement, effect in the next",
     twin_of: Some("record-and-check"),
+    models: &[],
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,

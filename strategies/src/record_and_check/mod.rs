@@ -20,7 +20,7 @@ use async_trait::async_trait;
 use redeliver_harness::{Contract, Error, KeyValue};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use crate::registry::{Consume, Entry, Strategy};
+use crate::registry::{ANY_MODEL, Consume, Entry, Strategy};
 
 /// One account, and the ids of the messages that were handled. The twins have the same tables.
 pub const SCHEMA: &str = "CREATE TABLE account (balance INTEGER NOT NULL);
@@ -38,6 +38,7 @@ pub static ENTRY: Entry = Entry {
     name: "record-and-check",
     summary: "check, update and mark in one transaction",
     twin_of: None,
+    models: ANY_MODEL,
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,

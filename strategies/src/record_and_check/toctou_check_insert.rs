@@ -28,6 +28,7 @@ pub static ENTRY: Entry = Entry {
     name: "toctou-check-insert",
     summary: "check, update and mark in three steps",
     twin_of: Some("record-and-check"),
+    models: &[],
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,

@@ -33,6 +33,7 @@ pub static ENTRY: Entry = Entry {
     name: "dedup-table-without-unique",
     summary: "a look at the journal, then row and update, and no constraint",
     twin_of: Some("unique-constraint"),
+    models: &[],
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,

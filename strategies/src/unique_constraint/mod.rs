@@ -18,7 +18,7 @@ use async_trait::async_trait;
 use redeliver_harness::{Contract, Error, KeyValue};
 use rusqlite::{Connection, ffi::SQLITE_CONSTRAINT_UNIQUE};
 
-use crate::registry::{Consume, Entry, Strategy};
+use crate::registry::{ANY_MODEL, Consume, Entry, Strategy};
 
 /// The account that every transfer goes to.
 pub const ACCOUNT: &str = "666";
@@ -39,6 +39,7 @@ pub static ENTRY: Entry = Entry {
     name: "unique-constraint",
     summary: "journal row under a unique constraint and update in one transaction",
     twin_of: None,
+    models: ANY_MODEL,
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,

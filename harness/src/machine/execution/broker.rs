@@ -70,7 +70,7 @@ impl Follow<'_> {
         match (held.attempts, copy.0 < self.messages) {
             (0, true) => (Origin::First, 0),
             (0, false) => (Origin::Copy, 0),
-            _ => (Origin::Redelivery, self.homes[held.message]),
+            _ => (Origin::Redelivery, self.rules.redelivers_to(self.homes[held.message], self.processes)),
         }
     }
 

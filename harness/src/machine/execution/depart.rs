@@ -133,13 +133,13 @@ impl Follow<'_> {
         self.pass();
         self.tasks[task].stage = Stage::AtAck;
         match answer {
-            Answer::Done if !self.handled[delivery.message] => {
+            Answer::Done(_) if !self.handled[delivery.message] => {
                 self.handled[delivery.message] = true;
                 self.over[delivery.message] = true;
                 self.hold_copy(delivery.message);
                 Ok(())
             }
-            Answer::Done | Answer::Reject(_) => Ok(()),
+            Answer::Done(_) | Answer::Reject(_) => Ok(()),
             Answer::Retry(_) | Answer::Panicked(_) => self.settles(task),
         }
     }
@@ -166,6 +166,7 @@ impl Follow<'_> {
             Settlement::DeadLettered => Ending::Rejected,
             // What has no fault here is refused before.
             Settlement::AckedEarly => return Err(Departs),
+            Settlement::Unheard | Settlement::Ignored => Ending::Silent,
             Settlement::AckLost => {
                 self.add(Fault::LoseAck { delivery: own });
                 Ending::Silent

@@ -134,7 +134,7 @@ impl<'a> Record<'a> {
     pub(super) fn is_over(&self, message: usize, from: usize) -> Option<usize> {
         use crate::machine::trace::{Answer, Settlement};
         let over = |event: &Event| match event {
-            Event::Returned { delivery, answer: Answer::Done, .. }
+            Event::Returned { delivery, answer: Answer::Done(_), .. }
             | Event::Settled { delivery, how: Settlement::DeadLettered, .. } => delivery.message == message,
             _ => false,
         };

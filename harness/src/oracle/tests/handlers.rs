@@ -9,7 +9,7 @@ const FOR_EVER: Duration = Duration::MAX;
 
 /// `?` of these handlers: not now, for this reason.
 pub(super) fn answer(result: Result<(), String>) -> Answer {
-    result.map_or_else(Answer::Retry, |()| Answer::Done)
+    result.map_or_else(Answer::Retry, |()| Answer::DONE)
 }
 
 pub(super) fn see_value(state: &State, seen: &mut Observation) {

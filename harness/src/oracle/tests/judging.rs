@@ -101,7 +101,7 @@ fn a_run_in_which_a_handler_fails_is_no_reference_for_what_was_handled() {
             let _ = add(&shop, *m.payload()).await;
             return Answer::Retry("applied, and failed".to_owned());
         }
-        Answer::Done
+        Answer::DONE
     });
     bench.assert_violated(&history(&[100], []));
 }
@@ -158,7 +158,7 @@ fn what_messages_do_to_each_other_without_any_redelivery_is_not_isolated_and_may
     assert_eq!(plain_add().judge(allowed(), &history(&[100], [lose_ack(0, 1)])).0, Judgement::Violated);
     let mut careless = Bench::new(async |shop, m| {
         let _ = add(&shop, *m.payload()).await;
-        Answer::Done
+        Answer::DONE
     });
     let failed = history(&[100], [Fault::Fail { at: at(0, 1, 1) }]);
     assert_eq!(careless.judge(allowed(), &failed).0, Judgement::Violated);

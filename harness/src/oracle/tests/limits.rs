@@ -66,7 +66,7 @@ fn a_delivery_may_have_looked_at_the_clock_until_it_ended() {
     script.replay.fates[0].supplied[0].read_clock = true;
     let delivery = crate::history::DeliveryName::new(0, 1);
     let process = crate::Process::new(0, 0);
-    let answer = crate::machine::trace::Answer::Done;
+    let answer = crate::machine::trace::Answer::DONE;
     let origin = crate::machine::trace::Origin::First;
     let to = Duration::from_secs;
     script.replay.events = vec![

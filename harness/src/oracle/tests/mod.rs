@@ -5,7 +5,9 @@
 mod handlers;
 mod judging;
 mod limits;
+mod models;
 mod names;
+mod replies;
 mod script;
 mod supplies;
 mod twins;

@@ -176,7 +176,7 @@ fn a_store_without_points_is_named_by_its_deliveries() {
                 state.balance += m.payload();
                 state.value = *m.payload();
             }
-            Answer::Done
+            Answer::DONE
         })
     };
     without_points(true).assert_agrees(&history(&[100, 7], [lose_ack(0, 1)]));

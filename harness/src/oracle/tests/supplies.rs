@@ -113,7 +113,7 @@ fn a_number_that_one_delivery_drew_anew_may_be_renamed() {
         for _ in 0..2 {
             let row = format!("{} under {:x}", m.id(), m.random());
             if shop.step(|state| state.rows.push(row.clone())).await.is_ok() {
-                return Answer::Done;
+                return Answer::DONE;
             }
         }
         Answer::Retry("disk full".to_owned())

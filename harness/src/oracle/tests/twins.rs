@@ -30,7 +30,7 @@ fn dedup_table_without_unique() {
 fn process_local_guard() {
     let mut bench = Bench::new(async |shop, m| {
         if !shop.memory.borrow_mut().insert(m.id().to_owned()) {
-            return Answer::Done;
+            return Answer::DONE;
         }
         answer(add(&shop, *m.payload()).await)
     });
@@ -58,7 +58,7 @@ fn mark_before_apply() {
 #[test]
 fn orphan_claim() {
     let crashed = history(&[100], [crash(at(0, 1, 2))]);
-    assert_eq!(claim(FOR_EVER, || Answer::Done).named(&crashed), (Lost, Some(0)));
+    assert_eq!(claim(FOR_EVER, || Answer::DONE).named(&crashed), (Lost, Some(0)));
     assert_eq!(claim(FOR_EVER, retry).named(&crashed), (Stuck, Some(0)));
 }
 
@@ -94,7 +94,7 @@ fn ambiguous_commit_rerun() {
     let mut bench = Bench::new(async |shop, m| {
         for _ in 0..3 {
             if add(&shop, *m.payload()).await.is_ok() {
-                return Answer::Done;
+                return Answer::DONE;
             }
         }
         retry()
@@ -171,7 +171,7 @@ fn snapshot_blind_uniqueness() {
             };
             return answer(shop.step(commit).await);
         }
-        Answer::Done
+        Answer::DONE
     })
     .observing(see_balance_and_rows);
     assert_eq!(bench.named(&history(&[100], [overlap(at(0, 1, 2))])), (Twice, Some(0)));

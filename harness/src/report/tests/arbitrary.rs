@@ -81,7 +81,7 @@ fn facts() -> impl Strategy<Value = Facts> {
 
 fn answer() -> impl Strategy<Value = Answer> {
     prop_oneof![
-        Just(Answer::Done),
+        proptest::option::of(text()).prop_map(|reply| Answer::Done(reply.map(Into::into))),
         text().prop_map(Answer::Retry),
         text().prop_map(Answer::Reject),
         text().prop_map(Answer::Panicked),
@@ -103,7 +103,9 @@ fn event() -> impl Strategy<Value = Event> {
         Just(Settlement::Acked),
         Just(Settlement::Nacked),
         Just(Settlement::DeadLettered),
-        Just(Settlement::AckLost)
+        Just(Settlement::AckLost),
+        Just(Settlement::Unheard),
+        Just(Settlement::Ignored)
     ];
     prop_oneof![
         (delivery(), process(), origin).prop_map(|(delivery, process, origin)| Event::Delivered {
@@ -156,6 +158,7 @@ fn explanation() -> impl Strategy<Value = Explanation> {
         Just(Anomaly::Partial),
         Just(Anomaly::Mismatch),
         Just(Anomaly::Stuck),
+        Just(Anomaly::Reply),
         Just(Anomaly::NotIsolated),
         Just(Anomaly::Unexplained),
     ];

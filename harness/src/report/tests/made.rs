@@ -200,7 +200,7 @@ impl Made {
 
     pub(super) fn returns(&mut self, delivery: DeliveryName, answer: Answer) -> &mut Self {
         let process = self.processes[&delivery].clone();
-        let done = answer == Answer::Done;
+        let done = answer.is_done();
         self.push(Event::Returned { delivery, process, answer });
         if done {
             let position = self.replay.events.len();
@@ -215,7 +215,7 @@ impl Made {
     }
 
     pub(super) fn done(&mut self, delivery: DeliveryName) -> &mut Self {
-        self.returns(delivery, Answer::Done).settles(delivery, Settlement::Acked)
+        self.returns(delivery, Answer::DONE).settles(delivery, Settlement::Acked)
     }
 
     pub(super) fn retries(&mut self, delivery: DeliveryName, why: &str) -> &mut Self {
@@ -223,7 +223,7 @@ impl Made {
     }
 
     pub(super) fn ack_lost(&mut self, delivery: DeliveryName) -> &mut Self {
-        self.returns(delivery, Answer::Done).fault(Fault::LoseAck { delivery }).settles(delivery, Settlement::AckLost)
+        self.returns(delivery, Answer::DONE).fault(Fault::LoseAck { delivery }).settles(delivery, Settlement::AckLost)
     }
 
     pub(super) fn overlap(&mut self, at: Coordinate, next: DeliveryName) -> &mut Self {

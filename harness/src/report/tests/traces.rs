@@ -22,7 +22,7 @@ fn answers_and_what_the_broker_made_of_them() {
     made.deliver(name(0, 3), 0, Origin::Redelivery).returns(name(0, 3), Answer::Reject("422".to_owned()));
     made.settles(name(0, 3), Settlement::DeadLettered).deliver(name(1, 1), 0, Origin::First).ack_lost(name(1, 1));
     made.later(Duration::from_secs(3661)).deliver(name(1, 2), 0, Origin::Redelivery);
-    made.returns(name(1, 2), Answer::Done).advance(name(1, 2).ack(), Duration::from_secs(31));
+    made.returns(name(1, 2), Answer::DONE).advance(name(1, 2).ack(), Duration::from_secs(31));
     made.settles(name(1, 2), Settlement::Acked);
     assert_reads(
         &made.trace(),
@@ -106,7 +106,7 @@ fn crashes_say_what_they_take_along() {
     made.deliver(name(0, 1), 0, Origin::First).deliver(name(1, 1), 0, Origin::First);
     made.fault(Fault::Pause { at: at(1, 1, 1), until: None });
     made.step(name(0, 1), "get a", "none").crash(at(0, 1, 2), &[name(1, 1)]).later(Duration::from_secs(1));
-    made.deliver(name(0, 2), 0, Origin::Redelivery).returns(name(0, 2), Answer::Done).crash(name(0, 2).ack(), &[]);
+    made.deliver(name(0, 2), 0, Origin::Redelivery).returns(name(0, 2), Answer::DONE).crash(name(0, 2).ack(), &[]);
     made.deliver(name(1, 2), 1, Origin::Redelivery).overlap(name(1, 2).ack(), name(1, 3)).crash(at(1, 2, 1), &[]);
     made.replay.events.push(Event::Crashed { process: Process::new(7, 0), lost: Vec::new() });
     assert_reads(

@@ -10,7 +10,8 @@ mod twice;
 
 use crate::{
     Anomaly, History,
-    machine::trace::{Answer, Replay},
+    history::DeliveryName,
+    machine::trace::{Answer, Event, Replay, heard},
     oracle::Explanation,
 };
 
@@ -34,6 +35,7 @@ pub(super) fn why(history: &History, replay: &Replay, explanation: &Explanation)
         }
         (Anomaly::Partial, Some(message)) => partial(&told, message),
         (Anomaly::Stuck, Some(message)) => stuck(&told, message),
+        (Anomaly::Reply, Some(message)) => answers(&told, message),
         (Anomaly::NotIsolated | Anomaly::Unexplained, _) => lost_update(&told),
         _ => None,
     }
@@ -77,12 +79,7 @@ fn stuck(told: &Told<'_>, message: usize) -> Option<String> {
             _ => format!("m{message} was delivered {} and never answered", times(delivered)),
         });
     };
-    let said = match last {
-        Answer::Done => "done".to_owned(),
-        Answer::Retry(why) => because("retry", &shorten(&escape(why), ANSWER)),
-        Answer::Reject(why) => because("rejected", &shorten(&escape(why), ANSWER)),
-        Answer::Panicked(why) => because("panicked", &shorten(&escape(why), ANSWER)),
-    };
+    let said = said(last);
     let same = answers.iter().rev().take_while(|answer| *answer == last).count();
     Some(match (delivered, same) {
         (1, _) => format!("m{message} was delivered once, and answered {said}"),
@@ -96,6 +93,37 @@ fn stuck(told: &Told<'_>, message: usize) -> Option<String> {
             thousands(same as u64)
         ),
     })
+}
+
+/// `m0#1 answered "charge 1", and m0#2 answered "charge 2"`.
+fn answers(told: &Told<'_>, message: usize) -> Option<String> {
+    let heard: Vec<(DeliveryName, &Answer)> = heard(&told.replay.events).collect();
+    let was_heard = |of: DeliveryName| heard.iter().any(|(delivery, _)| *delivery == of);
+    let mut given = told.replay.events.iter().filter_map(|event| match event {
+        Event::Returned { delivery, answer, .. } if delivery.message == message && answer.is_final() => {
+            Some((*delivery, answer))
+        }
+        _ => None,
+    });
+    let (first, was) = given.next()?;
+    let (other, is) = given.find(|(delivery, answer)| *answer != was && was_heard(*delivery))?;
+    let lost = if was_heard(first) { "" } else { ", which nobody heard" };
+    let told = |answer: &Answer| match answer {
+        Answer::Done(Some(reply)) => shorten(&escape(reply), ANSWER),
+        other => said(other),
+    };
+    Some(format!("{first} answered {}{lost}, and {other} answered {}", told(was), told(is)))
+}
+
+/// An answer, in few words.
+fn said(answer: &Answer) -> String {
+    match answer {
+        Answer::Done(None) => "done".to_owned(),
+        Answer::Done(Some(reply)) => because("done", &shorten(&escape(reply), ANSWER)),
+        Answer::Retry(why) => because("retry", &shorten(&escape(why), ANSWER)),
+        Answer::Reject(why) => because("rejected", &shorten(&escape(why), ANSWER)),
+        Answer::Panicked(why) => because("panicked", &shorten(&escape(why), ANSWER)),
+    }
 }
 
 /// `m0#1.1 read account before m1#1.2 wrote it, and m0#1.2 wrote it afterwards`.

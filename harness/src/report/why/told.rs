@@ -108,7 +108,7 @@ impl<'a> Told<'a> {
     /// Where a delivery said done.
     pub(super) fn done(&self, of: DeliveryName) -> Option<usize> {
         self.replay.events.iter().position(
-            |event| matches!(event, Event::Returned { delivery, answer: Answer::Done, .. } if *delivery == of),
+            |event| matches!(event, Event::Returned { delivery, answer: Answer::Done(_), .. } if *delivery == of),
         )
     }
 
@@ -156,13 +156,13 @@ impl<'a> Told<'a> {
         self.replay.events.iter().enumerate().find_map(|(event, happened)| {
             let text = match happened {
                 Event::Returned { delivery, answer, .. } if *delivery == of => match answer {
-                    Answer::Done => return None,
+                    Answer::Done(_) => return None,
                     Answer::Retry(_) => format!("{of} asked for it again"),
                     Answer::Reject(_) => format!("{of} rejected it"),
                     Answer::Panicked(_) => format!("{of} panicked"),
                 },
                 Event::Settled { delivery, how: Settlement::AckLost, .. } if *delivery == of => {
-                    format!("the ack of {of} was lost")
+                    format!("the {} of {of} was lost", self.history.model.rules().terms().ack)
                 }
                 _ => return None,
             };

@@ -107,7 +107,9 @@ fn one_after_another(told: &Told<'_>, first: &Step<'_>, again: &Step<'_>) -> Opt
     });
     let between = match (cut, origin) {
         (Some(cut), None) => cut.text,
-        (Some(cut), _) if cut.is_crash => format!("{} before {one} was acked", cut.text),
+        (Some(cut), _) if cut.is_crash => {
+            format!("{} before {one} was {}", cut.text, told.history.model.rules().terms().acked)
+        }
         (Some(cut), _) if cut.at == Some(first.at) => "its reply was lost".to_owned(),
         (Some(cut), _) => cut.text,
         (None, None) => return Some(format!("{} {}, and {} {again_it}", first.at, first.changed(), again.at)),

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    ops::ControlFlow,
     sync::{
         Mutex,
         atomic::{AtomicBool, Ordering},
@@ -13,9 +14,14 @@ use super::{
     toys::{self, options, search},
 };
 use crate::{
-    Delivery, Error, History, KeyValue, Messages, Observation,
+    Contract, Delivery, DeliveryModel, Error, History, KeyValue, Messages, Observation,
     history::Published,
-    search::Options,
+    machine::trace::{Replay, heard},
+    oracle::{Judgement, Oracle},
+    search::{
+        Judge, Options,
+        by_fault_count::{Found, by_fault_count},
+    },
     subject::Subject,
     world::{Boot, World},
 };
@@ -155,6 +161,58 @@ fn what_is_skipped_changes_nothing_in_larger_searches() {
     skips_change_nothing(&mut toys::subject(toys::overwrites), 3, 3);
     skips_change_nothing(&mut toys::subject(toys::forgets), 2, 2);
     skips_change_nothing(&mut toys::subject(toys::blind), 3, 3);
+}
+
+/// Tells the balance that it came to, and how often it was asked.
+fn tells_the_balance() -> impl Subject {
+    let store = KeyValue::new("bank").observe_prefix("balance");
+    World::new(store, Boot::handles(), Messages::from(1..1000_i64), async |kv: &KeyValue, m: &Delivery<i64>| {
+        let balance = if m.attempt() == 1 { kv.add("balance", *m.payload()).await? } else { 0 };
+        kv.get("setting").await?;
+        Ok::<_, Error>((balance, m.attempt()))
+    })
+}
+
+/// The oracle, which keeps what fails, with what was heard and what it left.
+struct Hears {
+    oracle: Oracle,
+    failing: Vec<(History, String)>,
+}
+
+impl Judge for Hears {
+    fn judge(&mut self, subject: &mut dyn Subject, history: &History, replay: &Replay) -> Result<Judgement, Error> {
+        let judgement = self.oracle.judge(subject, history, replay)?;
+        if judgement == Judgement::Violated {
+            let mut heard: Vec<_> = heard(&replay.events).collect();
+            heard.sort_by_key(|(delivery, _)| *delivery);
+            self.failing.push((history.clone(), format!("{heard:?}, {:?}", replay.observation)));
+        }
+        Ok(judgement)
+    }
+}
+
+/// What was heard where something was wrong, and with how few faults.
+fn wrongly_heard(options: &Options) -> BTreeMap<String, usize> {
+    let mut hears = Hears { oracle: Oracle::new(Contract::strict()), failing: Vec::new() };
+    let going_on = &mut |_: Found<'_>| ControlFlow::Continue(());
+    by_fault_count(&mut tells_the_balance(), &mut hears, options, going_on)
+        .expect("the store has no errors of its own");
+    let mut fewest = BTreeMap::new();
+    for (history, heard) in hears.failing {
+        let payloads: Vec<_> = history.messages.iter().map(|message| &message.payload).collect();
+        let faults = fewest.entry(format!("{payloads:?}: {heard}")).or_insert(usize::MAX);
+        *faults = (*faults).min(history.faults.len());
+    }
+    fewest
+}
+
+#[test]
+fn what_is_skipped_changes_nothing_of_what_clients_hear() {
+    let with = Options { model: DeliveryModel::request_reply(), ..options(3, 2) };
+    let without = Options { skips: false, ..with.clone() };
+    let (with, without) = (wrongly_heard(&with), wrongly_heard(&without));
+    let missing: Vec<_> = without.iter().filter(|(heard, faults)| with.get(*heard) != Some(*faults)).take(3).collect();
+    assert!(missing.is_empty() && with.len() == without.len(), "{missing:#?}");
 }
 
 #[test]

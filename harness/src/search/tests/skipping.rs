@@ -71,7 +71,7 @@ fn a_crash_repeats_the_one_before_only_past_harmless_steps_of_its_own_process() 
         step(1, none),
         Event::Delivered { delivery, process: process.clone(), origin: Origin::Overlap },
         Event::Blocked { at: delivery.operation(1), process: process.clone(), until: Duration::ZERO, words: None },
-        Event::Returned { delivery, process: process.clone(), answer: Answer::Done },
+        Event::Returned { delivery, process: process.clone(), answer: Answer::DONE },
         Event::Crashed { process, lost: vec![delivery.into()] },
         Event::Clock { to: Duration::from_secs(1) },
     ] {
