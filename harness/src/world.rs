@@ -51,10 +51,17 @@ struct Body<S: Store, C, P, F> {
     boot: Boot<S, C>,
     handler: Arc<F>,
     made: BTreeMap<(usize, Published), Arc<Message<P>>>,
-    /// The messages of the last history: mostly the next one has the same.
-    last: (Vec<Published>, Vec<Arc<Message<P>>>),
+    /// The messages of the last workloads, and which of them is that of the last history: mostly the next one has the same.
+    workloads: Vec<Made<P>>,
+    last: usize,
     habits: Habits,
 }
+
+/// The messages of one workload, as a history names them and as they are.
+type Made<P> = (Vec<Published>, Vec<Arc<Message<P>>>);
+
+/// So many workloads are kept at most; then all are forgotten, and their messages too, so that memory stays flat.
+const MOST_WORKLOADS_KEPT: usize = 64;
 
 /// One replay's processes. They never leave their thread.
 struct Stage<'a, S: Store, C, P, F> {
@@ -74,7 +81,8 @@ impl<S: Store, C, P, F> World<S, C, P, F> {
                 boot,
                 handler: Arc::new(handler),
                 made: BTreeMap::new(),
-                last: (Vec::new(), Vec::new()),
+                workloads: Vec::new(),
+                last: 0,
                 habits: Habits::default(),
             },
         }
@@ -91,11 +99,22 @@ where
 {
     /// Makes every message of a history that was not made before.
     fn make(&mut self, history: &History) -> Result<(), Error> {
-        if self.body.last.0 != history.messages {
-            let made = history.messages.iter().enumerate().map(|(place, published)| self.message(published, place));
-            let made = made.collect::<Result<_, _>>()?;
-            self.body.last = (history.messages.clone(), made);
+        let is_it = |made: &Made<P>| made.0 == history.messages;
+        if self.body.workloads.get(self.body.last).is_some_and(is_it) {
+            return Ok(());
         }
+        if let Some(known) = self.body.workloads.iter().position(is_it) {
+            self.body.last = known;
+            return Ok(());
+        }
+        if self.body.workloads.len() >= MOST_WORKLOADS_KEPT {
+            self.body.workloads.clear();
+            self.body.made.clear();
+        }
+        let made = history.messages.iter().enumerate().map(|(place, published)| self.message(published, place));
+        let made = made.collect::<Result<_, _>>()?;
+        self.body.workloads.push((history.messages.clone(), made));
+        self.body.last = self.body.workloads.len() - 1;
         Ok(())
     }
 
@@ -120,8 +139,9 @@ where
 {
     fn run(&mut self, job: Job<'_>, detail: Detail) -> Result<Replay, Error> {
         let (Job::Replay(history) | Job::Reference(history, _)) = job;
-        debug_assert_eq!(self.last.0, history.messages, "messages are made before they are delivered");
-        let mut messages = self.last.1.clone();
+        let (published, made) = &self.workloads[self.last];
+        debug_assert_eq!(*published, history.messages, "messages are made before they are delivered");
+        let mut messages = made.clone();
         let mut aliases: Vec<(String, String)> = Vec::new();
         let mut until = Duration::ZERO;
         let (faults, turns) = match job {
@@ -257,6 +277,10 @@ where
 
     fn workloads(&self, at_most: usize) -> Vec<Workload> {
         self.source.workloads(at_most)
+    }
+
+    fn drawn(&self, count: usize, draw: &mut dyn FnMut() -> u32) -> Vec<Published> {
+        self.source.drawn(count, draw)
     }
 
     fn simpler(&self, published: &Published) -> Vec<Published> {

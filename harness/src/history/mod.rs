@@ -55,6 +55,7 @@ pub use error::{HistoryError, InvalidHistory, Problem};
 pub(crate) use fault::Amount;
 pub use fault::{Deferred, Fault};
 pub use line::Line;
+pub(crate) use parse::FAULTS;
 
 use crate::delivery::DeliveryModel;
 

@@ -1,23 +1,24 @@
 //! Where messages come from: a proptest generator, or a list.
 //!
 //! A history names each message by a seed; here the seed becomes the message again. Which integers tell messages apart is
-//! `told_apart`; which sets of messages are searched is `workloads`.
+//! `told_apart`; which sets of messages are searched is `workloads`, and which are drawn for random search `drawn`. `runner`
+//! is what draws.
 
+mod drawn;
+mod runner;
 mod told_apart;
 mod workloads;
 
 use std::{any::Any, fmt, str::FromStr};
 
-use proptest::{
-    strategy::{Strategy, ValueTree},
-    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
-};
+use proptest::strategy::{Strategy, ValueTree};
 
 use crate::{
     Error, Message,
     history::{Payload, Published},
     subject::Workload,
 };
+pub(crate) use runner::runner;
 use told_apart::ToldApart;
 
 /// Set in a seed: the inverse of what the rest of the seed makes.
@@ -47,6 +48,10 @@ const MOST_SIMPLER: u64 = 8;
 /// ```
 pub struct Messages<P> {
     source: Source<P>,
+    /// How many ordering keys random search gives out.
+    ordering_keys: usize,
+    /// Messages share ids on purpose.
+    colliding_ids: bool,
 }
 
 enum Source<P> {
@@ -59,14 +64,55 @@ enum Source<P> {
 }
 
 impl<P: Clone + fmt::Debug + 'static> Messages<P> {
+    fn of(source: Source<P>) -> Self {
+        Self { source, ordering_keys: 0, colliding_ids: false }
+    }
+
     /// Messages whose ids and ordering keys are generated too.
+    ///
+    /// In random histories each message is drawn by itself. So a generator of few ids makes messages that share one, with
+    /// the same payload or with another: two intents under one id, each of which is to take effect as often as the handler
+    /// makes it when both are delivered once.
+    ///
+    /// ```
+    /// use redeliver_harness::{Message, Messages, proptest::{sample::select, strategy::Strategy}};
+    ///
+    /// // A join of tenant and id that merges two of them, and ids that differ in case.
+    /// let ids = (select(vec!["a", "a:b"]), select(vec!["c", "b:c", "C"]), 1..9i64);
+    /// let messages = Messages::generate(ids.prop_map(|(tenant, id, n)| Message::new(format!("{tenant}:{id}"), n)));
+    /// # let _ = messages;
+    /// ```
     pub fn generate(each: impl Strategy<Value = Message<P>> + 'static) -> Self {
-        Self { source: Source::Whole(by_seed(each)) }
+        Self::of(Source::Whole(by_seed(each)))
     }
 
     /// These messages, in this publish order, and no others.
+    ///
+    /// Random histories are about the first five of them at most: more messages than that, in any order, are too many to be
+    /// judged.
     pub fn exactly(all: impl IntoIterator<Item = Message<P>>) -> Self {
-        Self { source: Source::Exactly(all.into_iter().collect()) }
+        Self::of(Source::Exactly(all.into_iter().collect()))
+    }
+
+    /// In random histories each message has one of so many ordering keys, `key-0`, `key-1`, …; 0 by default, for none. One
+    /// that its generator gave a key keeps it. Does nothing for [`exactly`](Messages::exactly), nor for the histories that
+    /// are searched by fault count, two messages of one key being among them anyway where no generator gives keys.
+    #[must_use]
+    pub fn ordering_keys(mut self, n: usize) -> Self {
+        self.ordering_keys = n;
+        self
+    }
+
+    /// In random histories about every other message has the id of an earlier one, with a payload of its own: an id that is
+    /// used again, another tenant's, two handlers of one event. Without this only a generator of ids makes such messages.
+    /// Does nothing for [`exactly`](Messages::exactly).
+    ///
+    /// Such a message is an intent of its own, and right is what the handler makes of both when each is delivered once. One
+    /// that takes the second for a duplicate of the first agrees with itself, unless it does so in some histories only.
+    #[must_use]
+    pub fn colliding_ids(mut self) -> Self {
+        self.colliding_ids = true;
+        self
     }
 
     /// The message that a history names.
@@ -151,6 +197,11 @@ impl<P: Clone + fmt::Debug + 'static> Messages<P> {
         workloads::family(self, at_most)
     }
 
+    /// The messages of one random workload: so many, or as many as there are.
+    pub(crate) fn drawn(&self, count: usize, draw: &mut dyn FnMut() -> u32) -> Vec<Published> {
+        drawn::drawn(self, count, draw)
+    }
+
     /// Messages to try in the place of this one while shrinking, simplest first.
     pub(crate) fn simpler(&self, published: &Published) -> Vec<Published> {
         let Payload::Generated { seed, .. } = published.payload else { return Vec::new() };
@@ -180,7 +231,7 @@ where
             Some(integers) => Box::new(move |seed| integers.value(seed & !INVERSE, seed & INVERSE != 0)),
             None => by_seed(each),
         };
-        Self { source: Source::Payloads { make, integers } }
+        Self::of(Source::Payloads { make, integers })
     }
 }
 
@@ -188,12 +239,7 @@ where
 fn by_seed<V: fmt::Debug>(each: impl Strategy<Value = V> + 'static) -> Box<dyn Fn(u64) -> V> {
     Box::new(move |seed| {
         let (base, simplifications) = (seed & ((1 << SIMPLIFIED) - 1), seed >> SIMPLIFIED);
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&base.to_le_bytes());
-        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        let config = Config { failure_persistence: None, ..Config::default() };
-        let mut runner = TestRunner::new_with_rng(config, rng);
-        let mut tree = each.new_tree(&mut runner).unwrap_or_else(|why| {
+        let mut tree = each.new_tree(&mut runner([base, 0, 0, 0])).unwrap_or_else(|why| {
             panic!("the generator of messages gave up ({why}): its filters reject nearly everything")
         });
         for _ in 0..simplifications.min(MOST_SIMPLIFICATIONS) {

@@ -1,0 +1,28 @@
+//! A proptest runner whose draws are decided by a seed alone: the same on every machine, whatever its environment says.
+
+use proptest::test_runner::{Config, RngAlgorithm, RngSeed, TestRng, TestRunner};
+
+/// So often a generator may reject what it drew before it is taken to reject everything.
+const MOST_REJECTS: u32 = 65_536;
+
+/// The runner of this seed. Variables that begin with `PROPTEST_` change nothing.
+pub(crate) fn runner(seed: [u64; 4]) -> TestRunner {
+    let mut bytes = [0; 32];
+    for (place, word) in bytes.chunks_exact_mut(8).zip(seed) {
+        place.copy_from_slice(&word.to_le_bytes());
+    }
+    let config = Config {
+        cases: 1,
+        max_local_rejects: MOST_REJECTS,
+        max_global_rejects: 1_024,
+        max_flat_map_regens: 1_000_000,
+        max_default_size_range: 100,
+        max_shrink_iters: 0,
+        verbose: 0,
+        failure_persistence: None,
+        rng_algorithm: RngAlgorithm::ChaCha,
+        rng_seed: RngSeed::Fixed(seed[0]),
+        ..Config::default()
+    };
+    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
+}
