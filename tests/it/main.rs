@@ -10,6 +10,7 @@ mod histories;
 mod history_errors;
 mod judge;
 mod laws;
+mod random;
 mod readme;
 mod readme_example;
 mod round_trip;

@@ -13,7 +13,7 @@ mod drawer;
 mod pool;
 pub(super) mod shape;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use proptest::strategy::ValueTree;
 
@@ -74,7 +74,8 @@ pub(crate) fn random(
         options,
         came: Came::default(),
         acted: std::mem::take(&mut searched.acted).into_iter().collect(),
-        jumped: false,
+        ladder: ladder(&options.periods),
+        jumps: (false, false),
     };
     let mut done = 0;
     while done < cases.count && walk.came.fails.is_none() {
@@ -83,10 +84,10 @@ pub(crate) fn random(
     searched.random = done;
     searched.random_faults = MOST_FAULTS;
     searched.seed = cases.seed;
-    if walk.jumped {
-        searched.jumps = ladder(&options.periods);
-        searched.deadlines = true;
+    if walk.jumps.0 {
+        searched.jumps = walk.ladder;
     }
+    searched.deadlines |= walk.jumps.1;
     searched.acted = walk.acted.into_iter().collect();
     Ok(walk.came)
 }
@@ -97,8 +98,9 @@ struct Walk<'a> {
     options: &'a Options,
     came: Came,
     acted: BTreeMap<&'static str, u64>,
-    /// A fault advanced the clock.
-    jumped: bool,
+    ladder: Vec<Duration>,
+    /// Whether a fault advanced the clock by an amount of the ladder, and whether one did to a deadline.
+    jumps: (bool, bool),
 }
 
 impl Walk<'_> {
@@ -150,7 +152,11 @@ impl Walk<'_> {
         for acted in &replay.acted {
             let fault = &history.faults[acted.fault];
             *self.acted.entry(fault.word()).or_default() += 1;
-            self.jumped |= matches!(fault, Fault::Advance { .. });
+            if let Fault::Advance { by, .. } = fault {
+                let of_ladder = self.ladder.contains(by);
+                self.jumps.0 |= of_ladder;
+                self.jumps.1 |= !of_ladder;
+            }
         }
     }
 
