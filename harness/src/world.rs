@@ -11,7 +11,7 @@ use crate::{
         Call, Habits, Handlers, Machine, Plan, Work, quiet,
         trace::{Answer, Detail, Replay},
     },
-    messages::Messages,
+    messages::{Messages, Vary},
     store::{Observation, Process},
     subject::{Job, Subject, Workload},
 };
@@ -50,6 +50,7 @@ struct Body<S: Store, C, P, F> {
     store: S,
     boot: Boot<S, C>,
     handler: Arc<F>,
+    vary: Option<Vary<P>>,
     made: BTreeMap<(usize, Published), Arc<Message<P>>>,
     /// The messages of the last workloads, and which of them is that of the last history: mostly the next one has the same.
     workloads: Vec<Made<P>>,
@@ -68,18 +69,21 @@ struct Stage<'a, S: Store, C, P, F> {
     store: &'a mut S,
     boot: &'a Boot<S, C>,
     handler: &'a Arc<F>,
+    vary: Option<&'a Vary<P>>,
     messages: Vec<Arc<Message<P>>>,
     processes: Vec<Option<Rc<C>>>,
 }
 
 impl<S: Store, C, P, F> World<S, C, P, F> {
     pub(crate) fn new(store: S, boot: Boot<S, C>, source: Messages<P>, handler: F) -> Self {
+        let vary = source.varies();
         Self {
             source,
             body: Body {
                 store,
                 boot,
                 handler: Arc::new(handler),
+                vary,
                 made: BTreeMap::new(),
                 workloads: Vec::new(),
                 last: 0,
@@ -164,12 +168,14 @@ where
             faults,
             turns,
             until,
+            copies_vary: self.vary.is_some(),
             habits: &self.habits,
         };
         let mut stage = Stage {
             store: &mut self.store,
             boot: &self.boot,
             handler: &self.handler,
+            vary: self.vary.as_ref(),
             messages,
             processes: (0..history.processes).map(|_| None).collect(),
         };
@@ -204,7 +210,10 @@ where
         }
         let process = Rc::clone(self.processes[at].as_ref().expect("it was started just above"));
         let handler = Arc::clone(self.handler);
-        let message = Arc::clone(&self.messages[call.message]);
+        let mut message = Arc::clone(&self.messages[call.message]);
+        if let Some(vary) = self.vary.filter(|_| call.variant > 0) {
+            vary(Arc::make_mut(&mut message), call.variant + 1);
+        }
         let delivery = Delivery::new(message, call.attempt, call.copy.0, call.supply);
         Ok(Box::pin(async move {
             match (*handler)(&process, &delivery).await.into_outcome() {

@@ -3,6 +3,7 @@
 mod bad_handlers;
 mod bad_input;
 mod cli;
+mod copies;
 mod detection;
 mod executions;
 mod golden;

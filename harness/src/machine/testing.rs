@@ -80,6 +80,7 @@ impl<S: Store, C: 'static, F> Stage<S, C, F> {
             faults,
             turns,
             until: std::time::Duration::ZERO,
+            copies_vary: false,
             habits: &Habits::default(),
         };
         Machine::on_this_thread(|machine| machine.replay(&plan, self, Detail::Words))

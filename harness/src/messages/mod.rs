@@ -9,7 +9,7 @@ mod runner;
 mod told_apart;
 mod workloads;
 
-use std::{any::Any, fmt, str::FromStr};
+use std::{any::Any, fmt, str::FromStr, sync::Arc};
 
 use proptest::strategy::{Strategy, ValueTree};
 
@@ -52,7 +52,11 @@ pub struct Messages<P> {
     ordering_keys: usize,
     /// Messages share ids on purpose.
     colliding_ids: bool,
+    vary: Option<Vary<P>>,
 }
+
+/// What a producer changes from one copy of a message to the next.
+pub(crate) type Vary<P> = Arc<dyn Fn(&mut Message<P>, u32) + Send + Sync>;
 
 enum Source<P> {
     /// Payloads, by seed.
@@ -65,7 +69,7 @@ enum Source<P> {
 
 impl<P: Clone + fmt::Debug + 'static> Messages<P> {
     fn of(source: Source<P>) -> Self {
-        Self { source, ordering_keys: 0, colliding_ids: false }
+        Self { source, ordering_keys: 0, colliding_ids: false, vary: None }
     }
 
     /// Messages whose ids and ordering keys are generated too.
@@ -112,6 +116,33 @@ impl<P: Clone + fmt::Debug + 'static> Messages<P> {
     #[must_use]
     pub fn colliding_ids(mut self) -> Self {
         self.colliding_ids = true;
+        self
+    }
+
+    /// What a producer changes when it sends a message again: the time at which it was sent, an envelope's id, the order of
+    /// its fields, even its id. Called for the second copy of a message that the broker holds with 2, for the third with 3,
+    /// each time with the message as it was sent first; `duplicate` makes such copies. A redelivery is of the same copy, and
+    /// not varied.
+    ///
+    /// Right is what any one of the copies that were delivered leaves, once. So `vary` must do the same each time for the
+    /// same message and number.
+    ///
+    /// ```
+    /// use redeliver_harness::{Messages, proptest::strategy::Strategy};
+    ///
+    /// #[derive(Clone, Debug)]
+    /// struct Charge {
+    ///     cents: i64,
+    ///     sent_at: u32,
+    /// }
+    ///
+    /// let charges = (1..100i64).prop_map(|cents| Charge { cents, sent_at: 0 });
+    /// let messages = Messages::from(charges).vary(|m, copy| m.payload.sent_at = copy);
+    /// # let _ = messages;
+    /// ```
+    #[must_use]
+    pub fn vary(mut self, f: impl Fn(&mut Message<P>, u32) + Send + Sync + 'static) -> Self {
+        self.vary = Some(Arc::new(f));
         self
     }
 
@@ -217,6 +248,12 @@ impl<P: Clone + fmt::Debug + 'static> Messages<P> {
         let keep = |seed| Published { payload: self.published(seed).payload, ..published.clone() };
         // A seed that makes the same message again is no simpler.
         seeds.into_iter().map(keep).filter(|simpler| simpler.hash() != published.hash()).collect()
+    }
+}
+
+impl<P> Messages<P> {
+    pub(crate) fn varies(&self) -> Option<Vary<P>> {
+        self.vary.clone()
     }
 }
 

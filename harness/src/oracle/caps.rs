@@ -16,7 +16,8 @@ pub(crate) fn within_caps(replay: &Replay) -> bool {
     if fates.len() > MOST_UNORDERED {
         return false;
     }
-    let varies = |fate: &Fate| fate.supplied.iter().any(|supplied| supplied.drew || supplied.read_clock);
+    let varies =
+        |fate: &Fate| fate.supplied.iter().any(|supplied| supplied.drew || supplied.read_clock || supplied.copy > 0);
     // Five messages in every order, some of which need not be there, are few enough.
     if !fates.iter().any(varies) {
         return true;

@@ -35,6 +35,7 @@ fn at_most_two_thousand_reference_runs_are_looked_at() {
     let mut script = Script::unordered(5, 0);
     for (place, fate) in script.replay.fates.iter_mut().enumerate() {
         let supplied = |number: u64| Supplied {
+            copy: 0,
             began: Duration::from_secs(number),
             seed: (place as u64) << 32 | number,
             read_clock: true,

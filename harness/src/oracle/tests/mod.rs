@@ -210,6 +210,7 @@ impl Subject for Bench {
             faults,
             turns,
             until,
+            copies_vary: false,
             habits: &crate::machine::Habits::default(),
         };
         let mut stage = Stage { bench: self, messages, memory: BTreeMap::new() };
