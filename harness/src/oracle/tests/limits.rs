@@ -14,6 +14,7 @@ use crate::{
     oracle::{
         Anomaly, Judgement,
         order::{Order, Places},
+        within_caps,
     },
 };
 
@@ -28,6 +29,35 @@ fn at_most_five_messages_are_unordered() {
     assert!(matches!(six, Judgement::Inconclusive(why) if why.starts_with("more than 5 messages are unordered")));
     // What agrees at once needs no other order.
     assert_eq!(strict(&mut Script::unordered(6, 600)), Judgement::Agrees);
+}
+
+/// So many unordered messages, each delivered so often and reading the clock each time.
+fn reading_the_clock(messages: usize, deliveries: u64) -> Script {
+    let mut script = Script::unordered(messages, 0);
+    for fate in &mut script.replay.fates {
+        let supplied =
+            |number| Supplied { began: Duration::from_secs(number), read_clock: true, ..Supplied::default() };
+        fate.supplied = (1..=deliveries).map(supplied).collect();
+    }
+    script
+}
+
+#[test]
+fn what_is_within_the_caps_is_told_before_any_reference_run() {
+    // Five in every order; three in six orders at two times each; one at ever more times.
+    assert!(within_caps(&Script::unordered(5, 0).replay) && !within_caps(&Script::unordered(6, 0).replay));
+    for (messages, deliveries, within) in [(5, 1, true), (3, 2, true), (5, 2, false), (4, 3, false), (3, 6, false)] {
+        let mut script = reading_the_clock(messages, deliveries);
+        assert_eq!(within_caps(&script.replay), within, "{messages} messages, {deliveries} deliveries of each");
+        if within {
+            assert_eq!(strict(&mut script), Judgement::Violated);
+        }
+    }
+    // What was never handled may also be absent.
+    let mut script = reading_the_clock(3, 5);
+    assert!(within_caps(&script.replay));
+    script.replay.fates.iter_mut().for_each(|fate| fate.handled = None);
+    assert!(!within_caps(&script.replay));
 }
 
 #[test]

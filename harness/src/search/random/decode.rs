@@ -29,6 +29,8 @@ struct Whole {
     held: bool,
     /// It comes after this one.
     after: Option<usize>,
+    /// A pause waits for its first delivery, which must not be put off past the one that is paused.
+    awaited: bool,
 }
 
 /// A delivery that the faults so far bring about.
@@ -133,7 +135,7 @@ impl Decoder {
     fn pasts(&self, made: &Made) -> impl Iterator<Item = usize> + '_ {
         let message = made.name.message;
         let may = match made.name.number {
-            1 => self.messages[message].after.is_none(),
+            1 => self.messages[message].after.is_none() && !self.messages[message].awaited,
             _ => made.of_held_copy,
         };
         let comes_later = move |past: &usize| {
@@ -214,19 +216,22 @@ impl Decoder {
         Some(Fault::Defer { what, past })
     }
 
-    /// What a pause waits for: nothing that is named, or a point of a delivery that comes later.
-    fn until(&self, shapes: &Shapes, paused: DeliveryName, digits: &mut Digits) -> Option<Coordinate> {
-        if digits.next(2) == 0 {
+    /// What a pause waits for: nothing that is named, or a point of the first delivery of a later message. That one is sure to
+    /// come. Who waits for what never comes does so with all its locks until nothing else is left to do, and by then the
+    /// broker has given up on whoever needed them.
+    fn until(&mut self, shapes: &Shapes, paused: DeliveryName, digits: &mut Digits) -> Option<Coordinate> {
+        if digits.next(2) == 0 || paused.number > 1 {
             return None;
         }
-        let comes_later = |made: &&Made| {
-            let (one, other) = (made.name, paused);
-            one.message != other.message && (one.number, one.message) > (other.number, other.message)
-        };
-        let count = self.deliveries.iter().filter(comes_later).count();
-        let other = self.deliveries.iter().filter(comes_later).nth(digits.of(count))?;
-        let places = shapes.shape(other.name.message, other.class).places(Kind::Pause);
-        (places != 0).then(|| coordinate(other.name, nth_bit(places, digits.next(places.count_ones()))))
+        let comes = |later: &usize| self.messages[*later].after.is_none();
+        let count = (paused.message + 1..self.messages.len()).filter(comes).count();
+        let later = (paused.message + 1..self.messages.len()).filter(comes).nth(digits.of(count))?;
+        let places = shapes.shape(later, Class::First).places(Kind::Pause);
+        if places == 0 {
+            return None;
+        }
+        self.messages[later].awaited = true;
+        Some(coordinate(DeliveryName::new(later, 1), nth_bit(places, digits.next(places.count_ones()))))
     }
 
     /// What the next delivery of this message finds done, if this one came so far.

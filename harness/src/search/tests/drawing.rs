@@ -12,7 +12,7 @@ use crate::{
     Contract, Delivery, DeliveryModel, Error, History, KeyValue, Message, Messages, Searched,
     history::{Coordinate, Deferred, Fault, Place},
     machine::trace::{Detail, Replay},
-    oracle::{Judgement, Oracle},
+    oracle::{Judgement, Oracle, within_caps},
     search::{
         Cases, Judge, Options, by_fault_count,
         random::random,
@@ -180,9 +180,19 @@ async fn notes_the_time(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
     tx.commit().await
 }
 
+/// An oracle that complains of what may be too much for it.
+struct WithinCaps(Oracle);
+
+impl Judge for WithinCaps {
+    fn judge(&mut self, subject: &mut dyn Subject, history: &History, replay: &Replay) -> Result<Judgement, Error> {
+        assert!(within_caps(replay), "{history}");
+        self.0.judge(subject, history, replay)
+    }
+}
+
 #[test]
 fn whatever_is_drawn_can_be_judged() {
-    let mut oracle = Oracle::new(Contract::strict());
+    let mut oracle = WithinCaps(Oracle::new(Contract::strict()));
     let mut subject = toys::subject(notes_the_time);
     let (came, searched) = drawn(&mut subject, &larger(5, 3), Cases { count: 1_000, seed: 2 }, &mut oracle);
     assert_eq!(came.inconclusive, None);
@@ -190,6 +200,19 @@ fn whatever_is_drawn_can_be_judged() {
     assert_eq!((searched.random, searched.random_faults, searched.seed), (1_000, MOST_FAULTS, 2));
     assert!(searched.acted.iter().any(|(word, _)| *word == "advance"));
     assert!(!searched.jumps.is_empty());
+}
+
+#[test]
+fn right_handlers_hold_whatever_is_drawn() {
+    for seed in 0..2 {
+        let cases = Cases { count: 8_000, seed };
+        let options = Options { processes: 3, ..options(4, 2) };
+        for subject in [&mut toys::subject(toys::atomic) as &mut dyn Subject, &mut toys::subject(toys::looks_first)] {
+            let (came, _) = drawn(subject, &options, cases, &mut Oracle::new(Contract::strict()));
+            assert_eq!(came.fails.map(|history| history.to_string()), None);
+            assert_eq!(came.inconclusive, None);
+        }
+    }
 }
 
 /// Applies the message again the fourth time: takes three faults.
