@@ -54,9 +54,13 @@ fn a_seed_reports_the_same_bytes_on_one_thread_and_on_many() {
             let wrong = bank().seed(seed).verdict(1..1000i64, fourth_time).report("credit");
             wrong + &bank().seed(seed).verdict(1..1000i64, once).report("credit")
         };
-        let there: Vec<_> = (0..3).map(|_| thread::spawn(report)).map(|one| one.join().unwrap()).collect();
-        assert!(there.iter().all(|one| *one == report()));
-        report()
+        let here = report();
+        let there: Vec<String> = thread::scope(|scope| {
+            let running: Vec<_> = (0..3).map(|_| scope.spawn(report)).collect();
+            running.into_iter().map(|one| one.join().unwrap()).collect()
+        });
+        assert!(there.iter().all(|one| *one == here));
+        here
     };
     let report = reports(11);
     assert!(report.contains("; then 256 random ones with up to 8 (seed 11)"), "{report}");

@@ -2,33 +2,30 @@
 //!
 //! A history names each message by a seed; here the seed becomes the message again. Which integers tell messages apart is
 //! `told_apart`; which sets of messages are searched is `workloads`, and which are drawn for random search `drawn`. `runner`
-//! is what draws.
+//! is what draws, and `parsed` reads what a person wrote.
 
 mod drawn;
+mod parsed;
 mod runner;
 mod told_apart;
 mod workloads;
 
-use std::{any::Any, fmt, str::FromStr, sync::Arc};
+use std::{fmt, sync::Arc};
 
-use proptest::strategy::{Strategy, ValueTree};
+use proptest::strategy::Strategy;
 
 use crate::{
     Error, Message,
     history::{Payload, Published},
     subject::Workload,
 };
+use parsed::parsed;
 pub(crate) use runner::runner;
+use runner::{MOST_SIMPLIFICATIONS, SIMPLIFIED, by_seed};
 use told_apart::ToldApart;
 
 /// Set in a seed: the inverse of what the rest of the seed makes.
 const INVERSE: u64 = 1 << 63;
-
-/// In a seed, how often the generated value was simplified stands above this bit.
-const SIMPLIFIED: u32 = 32;
-
-/// More simplifications than this are not made.
-const MOST_SIMPLIFICATIONS: u64 = 1024;
 
 /// Not more integers than these are tried in the place of one: somebody may have written a seed of any size.
 const MOST_SIMPLER: u64 = 8;
@@ -270,44 +267,6 @@ where
         };
         Self::of(Source::Payloads { make, integers })
     }
-}
-
-/// A generator as a function of a seed. The same seed gives the same value, in every run and on every machine.
-fn by_seed<V: fmt::Debug>(each: impl Strategy<Value = V> + 'static) -> Box<dyn Fn(u64) -> V> {
-    Box::new(move |seed| {
-        let (base, simplifications) = (seed & ((1 << SIMPLIFIED) - 1), seed >> SIMPLIFIED);
-        let mut tree = each.new_tree(&mut runner([base, 0, 0, 0])).unwrap_or_else(|why| {
-            panic!("the generator of messages gave up ({why}): its filters reject nearly everything")
-        });
-        for _ in 0..simplifications.min(MOST_SIMPLIFICATIONS) {
-            if !tree.simplify() {
-                break;
-            }
-        }
-        tree.current()
-    })
-}
-
-/// A payload that a person wrote, where its type can be read back.
-fn parsed<P: 'static>(text: &str) -> Option<P> {
-    fn read<T: FromStr + 'static, P: 'static>(text: &str) -> Option<P> {
-        let mut value = Some(text.parse::<T>().ok()?);
-        (&mut value as &mut dyn Any).downcast_mut::<Option<P>>()?.take()
-    }
-    read::<i64, P>(text)
-        .or_else(|| read::<u64, P>(text))
-        .or_else(|| read::<i32, P>(text))
-        .or_else(|| read::<u32, P>(text))
-        .or_else(|| read::<i128, P>(text))
-        .or_else(|| read::<u128, P>(text))
-        .or_else(|| read::<i16, P>(text))
-        .or_else(|| read::<u16, P>(text))
-        .or_else(|| read::<i8, P>(text))
-        .or_else(|| read::<u8, P>(text))
-        .or_else(|| read::<isize, P>(text))
-        .or_else(|| read::<usize, P>(text))
-        .or_else(|| read::<bool, P>(text))
-        .or_else(|| read::<String, P>(text))
 }
 
 /// FNV-1a of what `Debug` prints: the same in every version of this crate, since it stands in people's files.

@@ -1,6 +1,17 @@
 //! A proptest runner whose draws are decided by a seed alone: the same on every machine, whatever its environment says.
 
-use proptest::test_runner::{Config, RngAlgorithm, RngSeed, TestRng, TestRunner};
+use std::fmt;
+
+use proptest::{
+    strategy::{Strategy, ValueTree},
+    test_runner::{Config, RngAlgorithm, RngSeed, TestRng, TestRunner},
+};
+
+/// In a seed, how often the generated value was simplified stands above this bit.
+pub(super) const SIMPLIFIED: u32 = 32;
+
+/// More simplifications than this are not made.
+pub(super) const MOST_SIMPLIFICATIONS: u64 = 1024;
 
 /// So often a generator may reject what it drew before it is taken to reject everything.
 const MOST_REJECTS: u32 = 65_536;
@@ -25,4 +36,20 @@ pub(crate) fn runner(seed: [u64; 4]) -> TestRunner {
         ..Config::default()
     };
     TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes))
+}
+
+/// A generator as a function of a seed. The same seed gives the same value, in every run and on every machine.
+pub(super) fn by_seed<V: fmt::Debug>(each: impl Strategy<Value = V> + 'static) -> Box<dyn Fn(u64) -> V> {
+    Box::new(move |seed| {
+        let (base, simplifications) = (seed & ((1 << SIMPLIFIED) - 1), seed >> SIMPLIFIED);
+        let mut tree = each.new_tree(&mut runner([base, 0, 0, 0])).unwrap_or_else(|why| {
+            panic!("the generator of messages gave up ({why}): its filters reject nearly everything")
+        });
+        for _ in 0..simplifications.min(MOST_SIMPLIFICATIONS) {
+            if !tree.simplify() {
+                break;
+            }
+        }
+        tree.current()
+    })
 }

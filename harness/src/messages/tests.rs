@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use proptest::prelude::*;
+use proptest::{prelude::*, strategy::ValueTree};
 
 use super::*;
 

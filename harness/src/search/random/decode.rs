@@ -108,7 +108,7 @@ impl Decoder {
         if made.class == Class::Either && digits.next(BEYOND) == BEYOND - 1 {
             made.class = Class::First;
         }
-        let kinds = Kind::ALL.map(|kind| shapes.admits(kind).then(|| self.places(shapes, &made, kind)).unwrap_or(0));
+        let kinds = Kind::ALL.map(|kind| if shapes.admits(kind) { self.places(shapes, &made, kind) } else { 0 });
         let kind = digits.of(kinds.iter().filter(|places| **places != 0).count());
         let (kind, places) = Kind::ALL.into_iter().zip(kinds).filter(|(_, places)| *places != 0).nth(kind)?;
         let place = nth_bit(places, digits.next(places.count_ones()));
