@@ -16,7 +16,7 @@ fn main() {
 }
 
 fn options(store: StoreKind, faults: usize) -> Options {
-    Options { store, model: DeliveryModel::at_least_once(), messages: 2, processes: 2, faults }
+    Options { store, model: DeliveryModel::at_least_once(), faults, cases: 0, ..Options::default() }
 }
 
 fn verdict(name: &str, store: StoreKind, faults: usize) -> Verdict {

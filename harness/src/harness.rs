@@ -90,11 +90,49 @@ impl<S: Store, C: 'static> Harness<S, C> {
         self
     }
 
-    /// Every history with up to so many faults is searched; 2 by default. In [`check`](Harness::check) the variable
-    /// `REDELIVER_FAULTS` overrides it.
+    /// Every history with up to so many faults is searched; 2 by default. With 0 there are no random histories either. In
+    /// [`check`](Harness::check) the variable `REDELIVER_FAULTS` overrides it.
     #[must_use]
     pub fn faults(mut self, faults: usize) -> Self {
         self.options.faults = faults;
+        self
+    }
+
+    /// After that come so many random histories, each with up to 8 faults; 256 by default, 0 for none. In
+    /// [`check`](Harness::check) the variable `REDELIVER_CASES` overrides it.
+    ///
+    /// They are as many as are drawn: some have a trace that was seen before. Their memory does not grow with their number.
+    #[must_use]
+    pub fn cases(mut self, cases: u64) -> Self {
+        self.options.random.count = cases;
+        self
+    }
+
+    /// The seed of the random histories; 0 by default, so that each run of a check draws the same ones. In
+    /// [`check`](Harness::check) the variable `REDELIVER_SEED` overrides it. More histories of one seed begin with the same.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.options.random.seed = seed;
+        self
+    }
+
+    /// A check that would hold does not if no fault of this kind ever acted: `overlap`, by the word that begins its line in a
+    /// history. Then it is inconclusive, and so it is where there is no such kind. Call it for each kind that matters.
+    ///
+    /// ```
+    /// use redeliver_harness::{Delivery, Error, Harness, KeyValue, Verdict};
+    ///
+    /// // Nothing expires here and nobody reads the clock, so that it is never advanced.
+    /// let verdict = Harness::new(KeyValue::new("bank").observe_key("balance")).must_act("overlap").must_act("advance").verdict(
+    ///     1..1000i64,
+    ///     async |bank: &KeyValue, m: &Delivery<i64>| bank.put("balance", "100").await,
+    /// );
+    /// let Verdict::Inconclusive(why) = verdict else { panic!("it cannot hold") };
+    /// assert!(why.reason.ends_with("nothing gave them a place: advance"), "{}", why.reason);
+    /// ```
+    #[must_use]
+    pub fn must_act(mut self, fault: &str) -> Self {
+        self.options.must_act.push(fault.to_owned());
         self
     }
 
@@ -140,7 +178,7 @@ impl<S: Store, C: 'static> Harness<S, C> {
     /// Checks a handler, for use in a `#[test]`.
     ///
     /// First the counterexamples that this test found before, from `redeliver-regressions/` beside the manifest; then
-    /// every history with no fault, with one, with two. What a passing check searched is printed, and written under
+    /// every history with no fault, with one, with two; then random ones with more. What a passing check searched is printed, and written under
     /// `redeliver/` in the target directory. With `REDELIVER_HISTORY` set to a line of this test, only that is replayed.
     ///
     /// # Panics

@@ -1,4 +1,5 @@
-//! For the benchmarks of this workspace only: one history replayed against a handler, as often as is asked for.
+//! For the benchmarks of this workspace only: one history replayed against a handler, as often as is asked for; and random
+//! histories, drawn or drawn and replayed.
 //!
 //! What a check adds to that (judging, searching, reporting) is not measured here.
 
@@ -8,6 +9,7 @@ use crate::{
     Delivery, DeliveryModel, History, IntoOutcome, Message, Messages, Store,
     history::Fault,
     machine::trace::Detail,
+    search::{Drawer, Options},
     subject::{Job, Subject},
     world::{Boot, World},
 };
@@ -51,5 +53,70 @@ impl Replays {
 impl fmt::Debug for Replays {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Replays").field("history", &self.history).finish_non_exhaustive()
+    }
+}
+
+/// Random histories of up to two messages, and a handler.
+pub struct RandomHistories {
+    subject: Box<dyn Subject>,
+    drawer: Drawer,
+}
+
+impl RandomHistories {
+    /// Those of one seed.
+    pub fn new<S, F, O>(store: S, handler: F) -> Self
+    where
+        S: Store,
+        F: AsyncFn(&S::Handle, &Delivery<i64>) -> O + Send + Sync + 'static,
+        O: IntoOutcome,
+    {
+        let subject: Box<dyn Subject> = Box::new(World::new(store, Boot::handles(), (1..1000_i64).into(), handler));
+        let options = Options {
+            model: DeliveryModel::at_least_once(),
+            processes: History::DEFAULT_PROCESSES,
+            faults: 2,
+            messages: 2,
+            skips: true,
+            keys_matter: false,
+            periods: Vec::new(),
+        };
+        let drawer = Drawer::new(&*subject, &options, 0, 0);
+        Self { subject, drawer }
+    }
+
+    /// Draws so many. How many faults they have, in all.
+    ///
+    /// # Panics
+    /// Where a store meets an error.
+    pub fn draw(&mut self, times: usize) -> usize {
+        self.each(times, |_, history| history.faults.len())
+    }
+
+    /// Draws so many and replays each. How many events there were, in all.
+    ///
+    /// # Panics
+    /// Where a store meets an error.
+    pub fn draw_and_replay(&mut self, times: usize) -> usize {
+        self.each(times, |subject, history| {
+            let replay = subject.run(Job::Replay(history), Detail::Facts);
+            replay.expect("nothing here can fail").events.len()
+        })
+    }
+
+    fn each(&mut self, times: usize, count: impl Fn(&mut dyn Subject, &History) -> usize) -> usize {
+        let mut all = 0;
+        for _ in 0..times {
+            let drawn = self.drawer.next(&mut *self.subject).expect("nothing here can fail");
+            if let Some(history) = drawn {
+                all += count(&mut *self.subject, history);
+            }
+        }
+        all
+    }
+}
+
+impl fmt::Debug for RandomHistories {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RandomHistories").finish_non_exhaustive()
     }
 }

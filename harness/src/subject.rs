@@ -54,6 +54,12 @@ pub(crate) trait Subject {
     /// The messages that are searched, smallest workload first, with at most so many messages each.
     fn workloads(&self, at_most: usize) -> Vec<Workload>;
 
+    /// The messages of one random workload: so many, or as many as there are. Where nothing can be drawn, the largest of the
+    /// family.
+    fn drawn(&self, count: usize, _draw: &mut dyn FnMut() -> u32) -> Vec<Published> {
+        self.workloads(count).pop().map_or_else(Vec::new, |workload| workload.messages)
+    }
+
     /// Messages to try in the place of this one while shrinking, simplest first.
     fn simpler(&self, published: &Published) -> Vec<Published>;
 }

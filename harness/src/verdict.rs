@@ -28,7 +28,13 @@ pub struct Searched {
     pub faults: usize,
     /// How many histories were replayed with no fault, with one, with two, ….
     pub histories: Vec<u64>,
-    /// The workloads that they were replayed over, as a person reads them.
+    /// How many random histories came after that.
+    pub random: u64,
+    /// With up to so many faults each.
+    pub random_faults: usize,
+    /// The seed that they were drawn with.
+    pub seed: u64,
+    /// The workloads that every history was searched over, as a person reads them.
     pub workloads: Vec<String>,
     /// How often each kind of fault acted, by its word, in alphabetical order.
     pub acted: Vec<(&'static str, u64)>,
@@ -70,7 +76,7 @@ pub struct Inconclusive {
 impl Searched {
     /// How many histories were replayed in all.
     pub fn total(&self) -> u64 {
-        self.histories.iter().sum()
+        self.histories.iter().sum::<u64>() + self.random
     }
 }
 

@@ -11,7 +11,7 @@ use crate::{
         Background, Call, Habits, Handlers, Machine, Plan, Work, quiet,
         trace::{Answer, Detail, Replay, Reply},
     },
-    messages::Messages,
+    messages::{Messages, Vary},
     store::{Observation, Process},
     subject::{Job, Subject, Workload},
 };
@@ -82,9 +82,11 @@ struct Body<S: Store, C, P, F> {
     store: S,
     boot: Boot<S, C>,
     handler: Arc<F>,
+    vary: Option<Vary<P>>,
     made: BTreeMap<(usize, Published), Arc<Message<P>>>,
-    /// The messages of the last history: mostly the next one has the same.
-    last: (Vec<Published>, Vec<Arc<Message<P>>>),
+    /// The messages of the last workloads, and which of them is that of the last history: mostly the next one has the same.
+    workloads: Vec<Made<P>>,
+    last: usize,
     habits: Habits,
 }
 
@@ -93,25 +95,35 @@ fn said<R: fmt::Debug + 'static>(reply: &R, wanted: bool) -> Reply {
     (wanted && TypeId::of::<R>() != TypeId::of::<()>()).then(|| format!("{reply:?}").into())
 }
 
+/// The messages of one workload, as a history names them and as they are.
+type Made<P> = (Vec<Published>, Vec<Arc<Message<P>>>);
+
+/// So many workloads are kept at most; then all are forgotten, and their messages too, so that memory stays flat.
+const MOST_WORKLOADS_KEPT: usize = 64;
+
 /// One replay's processes. They never leave their thread.
 struct Stage<'a, S: Store, C, P, F> {
     store: &'a mut S,
     boot: &'a Boot<S, C>,
     handler: &'a Arc<F>,
+    vary: Option<&'a Vary<P>>,
     messages: Vec<Arc<Message<P>>>,
     processes: Vec<Option<Rc<C>>>,
 }
 
 impl<S: Store, C, P, F> World<S, C, P, F> {
     pub(crate) fn new(store: S, boot: Boot<S, C>, source: Messages<P>, handler: F) -> Self {
+        let vary = source.varies();
         Self {
             source,
             body: Body {
                 store,
                 boot,
                 handler: Arc::new(handler),
+                vary,
                 made: BTreeMap::new(),
-                last: (Vec::new(), Vec::new()),
+                workloads: Vec::new(),
+                last: 0,
                 habits: Habits::default(),
             },
         }
@@ -128,11 +140,22 @@ where
 {
     /// Makes every message of a history that was not made before.
     fn make(&mut self, history: &History) -> Result<(), Error> {
-        if self.body.last.0 != history.messages {
-            let made = history.messages.iter().enumerate().map(|(place, published)| self.message(published, place));
-            let made = made.collect::<Result<_, _>>()?;
-            self.body.last = (history.messages.clone(), made);
+        let is_it = |made: &Made<P>| made.0 == history.messages;
+        if self.body.workloads.get(self.body.last).is_some_and(is_it) {
+            return Ok(());
         }
+        if let Some(known) = self.body.workloads.iter().position(is_it) {
+            self.body.last = known;
+            return Ok(());
+        }
+        if self.body.workloads.len() >= MOST_WORKLOADS_KEPT {
+            self.body.workloads.clear();
+            self.body.made.clear();
+        }
+        let made = history.messages.iter().enumerate().map(|(place, published)| self.message(published, place));
+        let made = made.collect::<Result<_, _>>()?;
+        self.body.workloads.push((history.messages.clone(), made));
+        self.body.last = self.body.workloads.len() - 1;
         Ok(())
     }
 
@@ -157,8 +180,9 @@ where
 {
     fn run(&mut self, job: Job<'_>, detail: Detail) -> Result<Replay, Error> {
         let (Job::Replay(history) | Job::Reference(history, _)) = job;
-        debug_assert_eq!(self.last.0, history.messages, "messages are made before they are delivered");
-        let mut messages = self.last.1.clone();
+        let (published, made) = &self.workloads[self.last];
+        debug_assert_eq!(*published, history.messages, "messages are made before they are delivered");
+        let mut messages = made.clone();
         let mut aliases: Vec<(String, String)> = Vec::new();
         let mut until = Duration::ZERO;
         let works = self.boot.works();
@@ -186,12 +210,14 @@ where
             rests_between,
             works: &works,
             until,
+            copies_vary: self.vary.is_some(),
             habits: &self.habits,
         };
         let mut stage = Stage {
             store: &mut self.store,
             boot: &self.boot,
             handler: &self.handler,
+            vary: self.vary.as_ref(),
             messages,
             processes: (0..history.processes).map(|_| None).collect(),
         };
@@ -234,7 +260,10 @@ where
     fn start(&mut self, call: Call) -> Result<Work, Error> {
         let process = self.running(&call.process)?;
         let handler = Arc::clone(self.handler);
-        let message = Arc::clone(&self.messages[call.message]);
+        let mut message = Arc::clone(&self.messages[call.message]);
+        if let Some(vary) = self.vary.filter(|_| call.variant > 0) {
+            vary(Arc::make_mut(&mut message), call.variant + 1);
+        }
         let delivery = Delivery::new(message, call.attempt, call.copy.0, call.supply, call.process);
         let wants_reply = call.wants_reply;
         Ok(Box::pin(async move {
@@ -321,6 +350,10 @@ where
 
     fn workloads(&self, at_most: usize) -> Vec<Workload> {
         self.source.workloads(at_most)
+    }
+
+    fn drawn(&self, count: usize, draw: &mut dyn FnMut() -> u32) -> Vec<Published> {
+        self.source.drawn(count, draw)
     }
 
     fn simpler(&self, published: &Published) -> Vec<Published> {

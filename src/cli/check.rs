@@ -26,6 +26,12 @@ pub(super) struct Check {
     /// Every history with up to so many faults is searched
     #[arg(long, value_name = "K", default_value_t = 2, value_parser = value_parser!(u8).range(0..=6))]
     faults: u8,
+    /// After that come so many random histories with up to 8 faults
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    cases: u64,
+    /// The random histories are those of this seed
+    #[arg(long, value_name = "S", default_value_t = 0)]
+    seed: u64,
 }
 
 impl Check {
@@ -36,6 +42,8 @@ impl Check {
             messages: self.messages.into(),
             processes: self.processes.into(),
             faults: self.faults.into(),
+            cases: self.cases,
+            seed: self.seed,
         };
         words::answer(self.strategy, &redeliver_strategies::check(self.strategy, &options))
     }

@@ -44,7 +44,9 @@ pub(super) fn extent(verdict: &Verdict) -> String {
 }
 
 fn extent_of(searched: &Searched) -> String {
-    format!("up to {}: {}", counted(searched.faults as u64, "fault"), counted(searched.total(), "history"))
+    let all = counted(searched.total() - searched.random, "history");
+    let random = if searched.random > 0 { format!(", {} random", grouped(searched.random)) } else { String::new() };
+    format!("up to {}: {all}{random}", counted(searched.faults as u64, "fault"))
 }
 
 /// What a twin must be convicted of.

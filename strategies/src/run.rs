@@ -23,12 +23,16 @@ pub struct Options {
     pub processes: usize,
     /// Every history with up to so many faults is searched.
     pub faults: usize,
+    /// After that come so many random histories with up to 8.
+    pub cases: u64,
+    /// The seed of those.
+    pub seed: u64,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let model = DeliveryModel::at_least_once();
-        Self { store: StoreKind::Sqlite, model, messages: 2, processes: 2, faults: 2 }
+        Self { store: StoreKind::Sqlite, model, messages: 2, processes: 2, faults: 2, cases: 256, seed: 0 }
     }
 }
 
@@ -59,7 +63,7 @@ impl StoreKind {
     }
 }
 
-/// Searches the histories of a strategy, by fault count, for the first that breaks it.
+/// Searches the histories of a strategy for the first that breaks it: by fault count, then random ones.
 pub fn check(entry: &'static Entry, options: &Options) -> Verdict {
     run(entry, options, Check)
 }
@@ -157,6 +161,8 @@ fn harness<S: Store>(store: S, entry: &Entry, options: &Options) -> Harness<S> {
         .messages(options.messages)
         .processes(options.processes)
         .faults(options.faults)
+        .cases(options.cases)
+        .seed(options.seed)
 }
 
 /// How the program `redeliver` replays a line of this strategy.

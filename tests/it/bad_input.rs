@@ -159,7 +159,8 @@ impl Home {
         let this = std::env::current_exe().expect("a test has a program");
         let mut command = Command::new(this);
         command.args(["--exact", &test, "--nocapture"]).env("CARGO_MANIFEST_DIR", &self.0);
-        command.env_remove("REDELIVER_HISTORY").env_remove("REDELIVER_FAULTS").envs(variables.iter().copied());
+        command.env_remove("REDELIVER_HISTORY").env_remove("REDELIVER_FAULTS");
+        command.env_remove("REDELIVER_CASES").env_remove("REDELIVER_SEED").envs(variables.iter().copied());
         let Output { status, stdout, stderr } = command.output().expect("it runs");
         (status.success(), String::from_utf8_lossy(&[stdout, stderr].concat()).into_owned())
     }
@@ -213,12 +214,39 @@ fn a_variable_that_does_not_parse_is_named_by_the_test() {
         ("REDELIVER_FAULTS", "many"),
         ("REDELIVER_FAULTS", ""),
         ("REDELIVER_FAULTS", "99999999999999999999999"),
+        ("REDELIVER_CASES", "-1"),
+        ("REDELIVER_CASES", "some"),
+        ("REDELIVER_SEED", ""),
+        ("REDELIVER_SEED", "18446744073709551616"),
         ("REDELIVER_HISTORY", "r1:x"),
         ("REDELIVER_HISTORY", ""),
     ] {
         let (passes, printed) = home.runs("a_right_handler_holds", &[(variable, value)]);
         let told = format!("{variable} does not parse: ");
         assert!(!passes && printed.contains(&told), "{variable}={value}: {printed}");
+    }
+}
+
+#[test]
+fn variables_change_how_many_histories_are_drawn_and_which() {
+    let home = Home::new("random");
+    let searched = |variables: &[(&str, &str)]| {
+        let (passes, printed) = home.runs("a_right_handler_holds", variables);
+        assert!(passes, "{printed}");
+        printed.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert!(searched(&[]).contains("then 256 random ones with up to 8 (seed 0)"));
+    let other = searched(&[("REDELIVER_CASES", "300"), ("REDELIVER_SEED", "9")]);
+    assert!(other.contains("then 300 random ones with up to 8 (seed 9)"), "{other}");
+    // What proptest reads itself would draw others.
+    let acted = |printed: &str| {
+        printed.split(" acted ").nth(1).and_then(|after| after.split(" test ").next()).unwrap().to_owned()
+    };
+    let proptests = [("PROPTEST_RNG_ALGORITHM", "xs"), ("PROPTEST_RNG_SEED", "5"), ("PROPTEST_MAX_LOCAL_REJECTS", "1")];
+    assert_eq!(acted(&searched(&proptests)), acted(&searched(&[])));
+    assert_ne!(acted(&searched(&[("REDELIVER_SEED", "5")])), acted(&searched(&[])));
+    for none in [("REDELIVER_CASES", "0"), ("REDELIVER_FAULTS", "0")] {
+        assert!(!searched(&[none]).contains("random"));
     }
 }
 

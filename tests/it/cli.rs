@@ -152,6 +152,20 @@ fn a_correct_strategy_holds() {
 }
 
 #[test]
+fn random_histories_are_those_that_were_asked_for() {
+    let check = |more: &[&str]| {
+        let arguments = ["check", "natural", "--store", "key-value", "--messages", "3", "--faults", "1"];
+        let Ran { out, err, code } = redeliver(&[&arguments[..], more].concat());
+        assert_eq!((code, err.as_str()), (HOLDS, ""), "{out}");
+        out
+    };
+    assert!(check(&[]).contains("then 256 random ones with up to 8 (seed 0)"));
+    let asked = check(&["--cases", "1000", "--seed", "7", "--processes", "3"]);
+    assert!(asked.contains("then 1,000 random ones with up to 8 (seed 7)"), "{asked}");
+    assert!(!check(&["--cases", "0"]).contains("random"));
+}
+
+#[test]
 fn a_history_comes_from_a_line_a_file_or_standard_input() {
     let text = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\noverlap m0#1.2\n";
     let line = "r1:toctou-check-insert;at-least-once;m0=100;overlap:m0#1.2";
@@ -196,6 +210,8 @@ fn nonsense_on_the_command_line_is_refused() {
         &["check", "natural", "--processes", "0"],
         &["check", "natural", "--faults", "-1"],
         &["check", "natural", "--faults", "many"],
+        &["check", "natural", "--cases", "-1"],
+        &["check", "natural", "--seed", "many"],
         &["replay", "r1:natural;at-least-once;m0=1"],
         &["list", "natural"],
     ] {

@@ -3,6 +3,7 @@
 mod bad_handlers;
 mod bad_input;
 mod cli;
+mod copies;
 mod detection;
 mod executions;
 mod golden;
@@ -10,6 +11,7 @@ mod histories;
 mod history_errors;
 mod judge;
 mod laws;
+mod random;
 mod readme;
 mod readme_example;
 mod real_handlers;

@@ -12,7 +12,7 @@ use crate::{
     Contract, Error, Searched, Verdict,
     oracle::Oracle,
     report::{self, Usual},
-    search::{Again, Regressions, replay_again},
+    search::{Again, Cases, Regressions, replay_again},
     subject::Subject,
     verdict::{Counterexample, Inconclusive},
 };
@@ -40,6 +40,10 @@ pub(crate) fn in_a_test(subject: &mut dyn Subject, options: &Options, caller: &L
     let command = format!("REDELIVER_HISTORY='{{line}}' cargo test {package}{filter} -- --exact");
     let options = Options {
         faults: settings.faults.unwrap_or(options.faults),
+        random: Cases {
+            count: settings.cases.unwrap_or(options.random.count),
+            seed: settings.seed.unwrap_or(options.random.seed),
+        },
         name: Some(name.clone()),
         command: options.command.clone().or(Some(command)),
         ..options.clone()

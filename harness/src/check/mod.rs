@@ -14,14 +14,14 @@ pub(crate) use in_a_test::in_a_test;
 
 use crate::{
     Anomaly, Contract, DeliveryModel, Error, History, Observation, Searched, Verdict,
-    history::Line,
+    history::{FAULTS, Line},
     machine::{
         execution,
         trace::{Detail, End, Replay},
     },
     oracle::{Judgement, Oracle},
     report::{Screen, Usual},
-    search::{self, Judge, Part},
+    search::{self, Cases, Judge, Part},
     subject::{Job, Subject},
     verdict::{Counterexample, Inconclusive},
 };
@@ -35,6 +35,10 @@ pub(crate) struct Options {
     pub(crate) messages: usize,
     pub(crate) faults: usize,
     pub(crate) skips: bool,
+    /// How many random histories come after those with so many faults, and their seed.
+    pub(crate) random: Cases,
+    /// The kinds of faults without which a pass is worth nothing, by their words.
+    pub(crate) must_act: Vec<String>,
     pub(crate) name: Option<String>,
     /// The command that replays a line, `{line}` standing for it.
     pub(crate) command: Option<String>,
@@ -49,6 +53,8 @@ impl Default for Options {
             messages: 2,
             faults: 2,
             skips: true,
+            random: Cases { count: 256, seed: 0 },
+            must_act: Vec::new(),
             name: None,
             command: None,
         }
@@ -179,6 +185,9 @@ fn or_inconclusive(verdict: Result<Verdict, Error>) -> Verdict {
 }
 
 fn searched_verdict(subject: &mut dyn Subject, options: &Options) -> Result<Verdict, Error> {
+    if let Some(reason) = unknown_fault(&options.must_act) {
+        return Ok(inconclusive(reason, Searched::default(), Usual::Nothing));
+    }
     for workload in subject.workloads(options.messages) {
         if let Err(invalid) = plain(options, workload.messages).validate() {
             return Ok(inconclusive(invalid.to_string(), Searched::default(), Usual::Nothing));
@@ -198,10 +207,42 @@ fn searched_verdict(subject: &mut dyn Subject, options: &Options) -> Result<Verd
     if let Some(reason) = found.inconclusive {
         return Ok(inconclusive(reason, searched, Usual::Nothing));
     }
-    match unseen(subject, &mut oracle, options, &mut searched)? {
-        Some(reason) => Ok(inconclusive(reason, searched, Usual::NothingSeen)),
-        None => Ok(Verdict::Holds(searched)),
+    if options.faults > 0 && options.random.count > 0 {
+        let came = search::random(subject, &mut oracle, &options.search(), options.random, &mut searched)?;
+        if let Some(history) = came.fails {
+            // With messages that are drawn, nobody searched every history with fewer faults.
+            return violated(subject, options, &history, &searched, None);
+        }
+        if let Some(reason) = came.inconclusive {
+            return Ok(inconclusive(reason, searched, Usual::Nothing));
+        }
     }
+    if let Some(reason) = unseen(subject, &mut oracle, options, &mut searched)? {
+        return Ok(inconclusive(reason, searched, Usual::NothingSeen));
+    }
+    Ok(match never_acted(&options.must_act, &searched) {
+        Some(reason) => inconclusive(reason, searched, Usual::Nothing),
+        None => Verdict::Holds(searched),
+    })
+}
+
+/// What is wrong with these words, if one of them is no kind of fault.
+fn unknown_fault(words: &[String]) -> Option<String> {
+    let known = |word: &String| FAULTS.split([',', ' ']).any(|fault| fault == word && !matches!(fault, "or" | ""));
+    let unknown = words.iter().find(|word| !known(word))?;
+    Some(format!("`{unknown}` was to act, and there is no such fault: there are {FAULTS}"))
+}
+
+/// Which of these kinds of faults never acted, if one did not.
+fn never_acted(words: &[String], searched: &Searched) -> Option<String> {
+    let acted = |word: &String| searched.acted.iter().any(|(acted, times)| acted == word && *times > 0);
+    let idle: Vec<&str> = words.iter().filter(|word| !acted(word)).map(String::as_str).collect();
+    (!idle.is_empty()).then(|| {
+        format!(
+            "the check asks that these act, and they never did, since nothing gave them a place: {}",
+            idle.join(", ")
+        )
+    })
 }
 
 /// Notes the messages whose loss could not have been seen. Why the whole check is worth nothing, if it is.

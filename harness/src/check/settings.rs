@@ -3,12 +3,19 @@
 use std::{
     env,
     path::{Path, PathBuf},
+    str::FromStr,
 };
 
 use crate::history::{History, Line};
 
 /// Overrides how many faults are searched.
 const FAULTS: &str = "REDELIVER_FAULTS";
+
+/// Overrides how many random histories are searched after that.
+const CASES: &str = "REDELIVER_CASES";
+
+/// Overrides the seed that they are drawn with.
+const SEED: &str = "REDELIVER_SEED";
 
 /// Replays one history instead of searching.
 const HISTORY: &str = "REDELIVER_HISTORY";
@@ -17,6 +24,8 @@ const HISTORY: &str = "REDELIVER_HISTORY";
 #[derive(Clone, Debug, Default)]
 pub(super) struct Settings {
     pub(super) faults: Option<usize>,
+    pub(super) cases: Option<u64>,
+    pub(super) seed: Option<u64>,
     pub(super) line: Option<Line>,
     /// The package under test, as cargo names it.
     pub(super) package: Option<String>,
@@ -40,9 +49,9 @@ impl Settings {
     /// [`BadSetting`], which names the variable: none is replaced by its default because it cannot be read.
     pub(super) fn read() -> Result<Self, BadSetting> {
         Ok(Self {
-            faults: parsed(FAULTS, variable(FAULTS)?, |text| {
-                text.parse().map_err(|_| "a whole number of faults was expected, such as 2".to_owned())
-            })?,
+            faults: parsed(FAULTS, variable(FAULTS)?, |text| number(text, "of faults was expected, such as 2"))?,
+            cases: parsed(CASES, variable(CASES)?, |text| number(text, "of histories was expected, such as 256"))?,
+            seed: parsed(SEED, variable(SEED)?, |text| number(text, "was expected, such as 7"))?,
             line: parsed(HISTORY, variable(HISTORY)?, line)?,
             package: variable("CARGO_PKG_NAME")?,
             home: variable("CARGO_MANIFEST_DIR")?.map_or_else(PathBuf::new, PathBuf::from),
@@ -72,6 +81,11 @@ fn parsed<T>(
     parse(&value).map(Some).map_err(|why| BadSetting { variable, value, why })
 }
 
+/// A number that is not negative.
+fn number<N: FromStr>(text: &str, expected: &str) -> Result<N, String> {
+    text.parse().map_err(|_| format!("a whole number {expected}"))
+}
+
 /// A line, bound to a test: a history without a name could be anybody's.
 fn line(text: &str) -> Result<Line, String> {
     match History::parse_any(text) {
@@ -94,9 +108,13 @@ mod tests {
 
     #[test]
     fn a_variable_that_does_not_parse_is_named() {
-        let faults = parsed(FAULTS, Some("many".to_owned()), |text| text.parse::<usize>().map_err(|_| "no".into()));
-        let told = "REDELIVER_FAULTS does not parse: no; it is `many`";
+        let faults = parsed(FAULTS, Some("many".to_owned()), |text| number::<usize>(text, "was expected"));
+        let told = "REDELIVER_FAULTS does not parse: a whole number was expected; it is `many`";
         assert_eq!(faults.unwrap_err().to_string(), told);
+        for no_seed in ["", "-1", "0x7", "7 ", "18446744073709551616"] {
+            assert!(parsed(SEED, Some(no_seed.to_owned()), |text| number::<u64>(text, "")).is_err(), "{no_seed:?}");
+        }
+        assert_eq!(number(&u64::MAX.to_string(), ""), Ok(u64::MAX));
         let history = parsed(HISTORY, Some("r2:x".to_owned()), line).unwrap_err().to_string();
         assert!(history.starts_with("REDELIVER_HISTORY does not parse: "), "{history}");
         let text = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\n";

@@ -57,6 +57,7 @@ pub(crate) use fault::Amount;
 pub use fault::{Deferred, Fault};
 pub use label::{BadLabel, Label};
 pub use line::Line;
+pub(crate) use parse::FAULTS;
 
 use crate::delivery::DeliveryModel;
 

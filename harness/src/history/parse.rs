@@ -11,7 +11,7 @@ use super::{
 use crate::delivery::DeliveryModel;
 
 /// The words that begin a fault.
-pub(super) const FAULTS: &str =
+pub(crate) const FAULTS: &str =
     "duplicate, defer, overlap, pause, crash, cancel, lose-ack, fail, lose-reply or advance";
 
 /// What is written as one word.

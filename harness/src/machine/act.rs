@@ -35,8 +35,15 @@ impl Run<'_> {
         self.events.push(Event::Delivered { delivery, process: process.clone(), origin });
         let again = self.room.given.pop().and_then(|given| given.again(supplied.seed));
         let given = again.unwrap_or_else(|| Given::new(self.desk.clock(), supplied.seed));
-        let (supply, wants_reply) = (Arc::clone(&given.supply), self.plan.rules.compares_replies());
-        let call = Call { message, process: process.clone(), attempt, copy, supply, wants_reply };
+        let call = Call {
+            message,
+            process: process.clone(),
+            attempt,
+            copy,
+            variant: supplied.copy,
+            supply: Arc::clone(&given.supply),
+            wants_reply: self.plan.rules.compares_replies(),
+        };
         let work = self.handlers.start(call)?;
         self.tasks.push(Task {
             name: delivery.into(),
@@ -58,10 +65,12 @@ impl Run<'_> {
         if let Some(turn) = self.plan.turns.map(|turns| turns[copy.0]) {
             self.desk.clock().set(turn.at);
             self.runtime.set_zero(turn.at);
-            return Supplied { began: turn.at, seed: turn.seed, ..Supplied::default() };
+            return Supplied { began: turn.at, seed: turn.seed, copy: turn.copy, ..Supplied::default() };
         }
+        let before = |earlier: &usize| self.queue.copy(CopyId(*earlier)).message == delivery.message;
+        let before = if self.plan.copies_vary { (0..copy.0).filter(before).count() as u32 } else { 0 };
         let seed = (delivery.message as u64) << 32 | u64::from(delivery.number);
-        Supplied { began: self.desk.clock().now(), seed, ..Supplied::default() }
+        Supplied { began: self.desk.clock().now(), seed, copy: before, ..Supplied::default() }
     }
 
     /// One turn of a task: a poll that it was woken for, an operation, or its acknowledgement; or a fault instead.

@@ -29,6 +29,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) works: &'a [Background],
     /// For a reference run: not before this time is it observed.
     pub(crate) until: Duration,
+    /// Second copies of a message differ from the first.
+    pub(crate) copies_vary: bool,
     /// The machine notes here what it sees.
     pub(crate) habits: &'a Habits,
 }
@@ -61,17 +63,19 @@ pub(crate) struct Turn {
     pub(crate) at: Duration,
     /// The seed of its randomness.
     pub(crate) seed: u64,
+    /// Which copy of the message, counted from 0.
+    pub(crate) copy: u32,
 }
 
 impl Turn {
     /// The turn of a message that is supplied as its first delivery is in the plain run, at the beginning of time.
     pub(crate) fn plain(message: usize) -> Self {
-        Self { message, at: Duration::ZERO, seed: seed_of(DeliveryName::new(message, 1)) }
+        Self { message, at: Duration::ZERO, seed: seed_of(DeliveryName::new(message, 1)), copy: 0 }
     }
 
     /// The turn of a message that is supplied as one of its deliveries was.
     pub(crate) fn supplied(message: usize, supplied: &Supplied) -> Self {
-        Self { message, at: supplied.began, seed: supplied.seed }
+        Self { message, at: supplied.began, seed: supplied.seed, copy: supplied.copy }
     }
 }
 
@@ -113,6 +117,8 @@ pub(crate) struct Call {
     pub(crate) process: Process,
     pub(crate) attempt: u32,
     pub(crate) copy: CopyId,
+    /// How many copies of its message there were before this one, where copies differ.
+    pub(crate) variant: u32,
     pub(crate) supply: Arc<Supply>,
     /// Somebody compares what the handler replies.
     pub(crate) wants_reply: bool,

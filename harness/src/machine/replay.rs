@@ -238,7 +238,9 @@ impl<'a> Run<'a> {
     /// nobody hears how a delivery ended, one that began was all that there could be.
     fn is_stuck(&self, message: usize) -> bool {
         let fate = &self.fates[message];
-        let over = fate.dead_lettered || fate.acknowledged || fate.first_delivered.is_some() && !self.plan.rules.hears_of_ends();
+        let over = fate.dead_lettered
+            || fate.acknowledged
+            || fate.first_delivered.is_some() && !self.plan.rules.hears_of_ends();
         let waits = |task: &Task| match task.delivery() {
             Some((delivery, copy)) => delivery.message == message && !self.queue.copy(copy).settled,
             None => false,

@@ -113,6 +113,7 @@ impl<S: Store, C: 'static, F> Stage<S, C, F> {
             rests_between: false,
             works: &self.works.clone(),
             until: std::time::Duration::ZERO,
+            copies_vary: false,
             habits: &Habits::default(),
         };
         Machine::on_this_thread(|machine| machine.replay(&plan, self, Detail::Words))

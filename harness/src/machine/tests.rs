@@ -370,7 +370,7 @@ fn a_fault_that_names_nobody_is_refused() {
 
 #[test]
 fn a_reference_run_delivers_one_after_the_other_whatever_comes_of_it() {
-    let turn = |message| Turn { message, at: Duration::from_secs(message as u64), seed: 1 };
+    let turn = |message| Turn { message, at: Duration::from_secs(message as u64), seed: 1, copy: 0 };
     let mut stage = Stage::with_process(
         store(),
         |kv| (kv, Gate::default()),

@@ -235,6 +235,8 @@ pub(crate) struct Supplied {
     pub(crate) began: Duration,
     /// The seed of its randomness.
     pub(crate) seed: u64,
+    /// How many copies of its message there were before its own, where copies differ; else 0.
+    pub(crate) copy: u32,
     /// Whether it read a clock, or something that expires.
     pub(crate) read_clock: bool,
     /// Whether it drew randomness.

@@ -1,33 +1,31 @@
 //! Where messages come from: a proptest generator, or a list.
 //!
 //! A history names each message by a seed; here the seed becomes the message again. Which integers tell messages apart is
-//! `told_apart`; which sets of messages are searched is `workloads`.
+//! `told_apart`; which sets of messages are searched is `workloads`, and which are drawn for random search `drawn`. `runner`
+//! is what draws, and `parsed` reads what a person wrote.
 
+mod drawn;
+mod parsed;
+mod runner;
 mod told_apart;
 mod workloads;
 
-use std::{any::Any, fmt, str::FromStr};
+use std::{fmt, sync::Arc};
 
-use proptest::{
-    strategy::{Strategy, ValueTree},
-    test_runner::{Config, RngAlgorithm, TestRng, TestRunner},
-};
+use proptest::strategy::Strategy;
 
 use crate::{
     Error, Message,
     history::{Payload, Published},
     subject::Workload,
 };
+use parsed::parsed;
+pub(crate) use runner::runner;
+use runner::{MOST_SIMPLIFICATIONS, SIMPLIFIED, by_seed};
 use told_apart::ToldApart;
 
 /// Set in a seed: the inverse of what the rest of the seed makes.
 const INVERSE: u64 = 1 << 63;
-
-/// In a seed, how often the generated value was simplified stands above this bit.
-const SIMPLIFIED: u32 = 32;
-
-/// More simplifications than this are not made.
-const MOST_SIMPLIFICATIONS: u64 = 1024;
 
 /// Not more integers than these are tried in the place of one: somebody may have written a seed of any size.
 const MOST_SIMPLER: u64 = 8;
@@ -47,7 +45,15 @@ const MOST_SIMPLER: u64 = 8;
 /// ```
 pub struct Messages<P> {
     source: Source<P>,
+    /// How many ordering keys random search gives out.
+    ordering_keys: usize,
+    /// Messages share ids on purpose.
+    colliding_ids: bool,
+    vary: Option<Vary<P>>,
 }
+
+/// What a producer changes from one copy of a message to the next.
+pub(crate) type Vary<P> = Arc<dyn Fn(&mut Message<P>, u32) + Send + Sync>;
 
 enum Source<P> {
     /// Payloads, by seed.
@@ -59,14 +65,82 @@ enum Source<P> {
 }
 
 impl<P: Clone + fmt::Debug + 'static> Messages<P> {
+    fn of(source: Source<P>) -> Self {
+        Self { source, ordering_keys: 0, colliding_ids: false, vary: None }
+    }
+
     /// Messages whose ids and ordering keys are generated too.
+    ///
+    /// In random histories each message is drawn by itself. So a generator of few ids makes messages that share one, with
+    /// the same payload or with another: two intents under one id, each of which is to take effect as often as the handler
+    /// makes it when both are delivered once.
+    ///
+    /// ```
+    /// use redeliver_harness::{Message, Messages, proptest::{sample::select, strategy::Strategy}};
+    ///
+    /// // A join of tenant and id that merges two of them, and ids that differ in case.
+    /// let ids = (select(vec!["a", "a:b"]), select(vec!["c", "b:c", "C"]), 1..9i64);
+    /// let messages = Messages::generate(ids.prop_map(|(tenant, id, n)| Message::new(format!("{tenant}:{id}"), n)));
+    /// # let _ = messages;
+    /// ```
     pub fn generate(each: impl Strategy<Value = Message<P>> + 'static) -> Self {
-        Self { source: Source::Whole(by_seed(each)) }
+        Self::of(Source::Whole(by_seed(each)))
     }
 
     /// These messages, in this publish order, and no others.
+    ///
+    /// Random histories are about the first five of them at most: more messages than that, in any order, are too many to be
+    /// judged.
     pub fn exactly(all: impl IntoIterator<Item = Message<P>>) -> Self {
-        Self { source: Source::Exactly(all.into_iter().collect()) }
+        Self::of(Source::Exactly(all.into_iter().collect()))
+    }
+
+    /// In random histories each message has one of so many ordering keys, `key-0`, `key-1`, …; 0 by default, for none. One
+    /// that its generator gave a key keeps it. Does nothing for [`exactly`](Messages::exactly), nor for the histories that
+    /// are searched by fault count, two messages of one key being among them anyway where no generator gives keys.
+    #[must_use]
+    pub fn ordering_keys(mut self, n: usize) -> Self {
+        self.ordering_keys = n;
+        self
+    }
+
+    /// In random histories about every other message has the id of an earlier one, with a payload of its own: an id that is
+    /// used again, another tenant's, two handlers of one event. Without this only a generator of ids makes such messages.
+    /// Does nothing for [`exactly`](Messages::exactly).
+    ///
+    /// Such a message is an intent of its own, and right is what the handler makes of both when each is delivered once. One
+    /// that takes the second for a duplicate of the first agrees with itself, unless it does so in some histories only.
+    #[must_use]
+    pub fn colliding_ids(mut self) -> Self {
+        self.colliding_ids = true;
+        self
+    }
+
+    /// What a producer changes when it sends a message again: the time at which it was sent, an envelope's id, the order of
+    /// its fields, even its id. Called for the second copy of a message that the broker holds with 2, for the third with 3,
+    /// each time with the message as it was sent first; `duplicate` makes such copies. A redelivery is of the same copy, and
+    /// not varied.
+    ///
+    /// Right is what any one of the copies that were delivered leaves, once. So `vary` must do the same each time for the
+    /// same message and number.
+    ///
+    /// ```
+    /// use redeliver_harness::{Messages, proptest::strategy::Strategy};
+    ///
+    /// #[derive(Clone, Debug)]
+    /// struct Charge {
+    ///     cents: i64,
+    ///     sent_at: u32,
+    /// }
+    ///
+    /// let charges = (1..100i64).prop_map(|cents| Charge { cents, sent_at: 0 });
+    /// let messages = Messages::from(charges).vary(|m, copy| m.payload.sent_at = copy);
+    /// # let _ = messages;
+    /// ```
+    #[must_use]
+    pub fn vary(mut self, f: impl Fn(&mut Message<P>, u32) + Send + Sync + 'static) -> Self {
+        self.vary = Some(Arc::new(f));
+        self
     }
 
     /// The message that a history names.
@@ -151,6 +225,11 @@ impl<P: Clone + fmt::Debug + 'static> Messages<P> {
         workloads::family(self, at_most)
     }
 
+    /// The messages of one random workload: so many, or as many as there are.
+    pub(crate) fn drawn(&self, count: usize, draw: &mut dyn FnMut() -> u32) -> Vec<Published> {
+        drawn::drawn(self, count, draw)
+    }
+
     /// Messages to try in the place of this one while shrinking, simplest first.
     pub(crate) fn simpler(&self, published: &Published) -> Vec<Published> {
         let Payload::Generated { seed, .. } = published.payload else { return Vec::new() };
@@ -169,6 +248,12 @@ impl<P: Clone + fmt::Debug + 'static> Messages<P> {
     }
 }
 
+impl<P> Messages<P> {
+    pub(crate) fn varies(&self) -> Option<Vary<P>> {
+        self.vary.clone()
+    }
+}
+
 impl<G> From<G> for Messages<G::Value>
 where
     G: Strategy + 'static,
@@ -180,51 +265,8 @@ where
             Some(integers) => Box::new(move |seed| integers.value(seed & !INVERSE, seed & INVERSE != 0)),
             None => by_seed(each),
         };
-        Self { source: Source::Payloads { make, integers } }
+        Self::of(Source::Payloads { make, integers })
     }
-}
-
-/// A generator as a function of a seed. The same seed gives the same value, in every run and on every machine.
-fn by_seed<V: fmt::Debug>(each: impl Strategy<Value = V> + 'static) -> Box<dyn Fn(u64) -> V> {
-    Box::new(move |seed| {
-        let (base, simplifications) = (seed & ((1 << SIMPLIFIED) - 1), seed >> SIMPLIFIED);
-        let mut bytes = [0; 32];
-        bytes[..8].copy_from_slice(&base.to_le_bytes());
-        let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-        let config = Config { failure_persistence: None, ..Config::default() };
-        let mut runner = TestRunner::new_with_rng(config, rng);
-        let mut tree = each.new_tree(&mut runner).unwrap_or_else(|why| {
-            panic!("the generator of messages gave up ({why}): its filters reject nearly everything")
-        });
-        for _ in 0..simplifications.min(MOST_SIMPLIFICATIONS) {
-            if !tree.simplify() {
-                break;
-            }
-        }
-        tree.current()
-    })
-}
-
-/// A payload that a person wrote, where its type can be read back.
-fn parsed<P: 'static>(text: &str) -> Option<P> {
-    fn read<T: FromStr + 'static, P: 'static>(text: &str) -> Option<P> {
-        let mut value = Some(text.parse::<T>().ok()?);
-        (&mut value as &mut dyn Any).downcast_mut::<Option<P>>()?.take()
-    }
-    read::<i64, P>(text)
-        .or_else(|| read::<u64, P>(text))
-        .or_else(|| read::<i32, P>(text))
-        .or_else(|| read::<u32, P>(text))
-        .or_else(|| read::<i128, P>(text))
-        .or_else(|| read::<u128, P>(text))
-        .or_else(|| read::<i16, P>(text))
-        .or_else(|| read::<u16, P>(text))
-        .or_else(|| read::<i8, P>(text))
-        .or_else(|| read::<u8, P>(text))
-        .or_else(|| read::<isize, P>(text))
-        .or_else(|| read::<usize, P>(text))
-        .or_else(|| read::<bool, P>(text))
-        .or_else(|| read::<String, P>(text))
 }
 
 /// FNV-1a of what `Debug` prints: the same in every version of this crate, since it stands in people's files.

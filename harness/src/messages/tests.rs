@@ -1,6 +1,8 @@
 //! What sources of messages promise.
 
-use proptest::prelude::*;
+use std::collections::BTreeSet;
+
+use proptest::{prelude::*, strategy::ValueTree};
 
 use super::*;
 
@@ -88,6 +90,96 @@ fn simpler_messages_of_a_generator_come_down_to_its_simplest() {
     let simplest = &source.simpler(&from)[0];
     assert!(source.message(simplest, 0).unwrap().payload.is_empty());
     assert_eq!(source.simpler(simplest), []);
+}
+
+/// Numbers as random search draws them, from a seed.
+fn draws(seed: u64) -> impl FnMut() -> u32 {
+    let mut runner = runner([seed, 0, 0, 0]);
+    move || any::<u32>().new_tree(&mut runner).unwrap().current()
+}
+
+/// A hundred workloads of so many messages, as random search would draw them.
+fn drawn<P: Clone + fmt::Debug + 'static>(source: &Messages<P>, count: usize) -> Vec<Vec<Message<P>>> {
+    let made = |seed| {
+        let published = source.drawn(count, &mut draws(seed));
+        let made = published.iter().enumerate().map(|(place, one)| source.message(one, place).unwrap());
+        made.collect()
+    };
+    (0..100).map(made).collect()
+}
+
+#[test]
+fn integers_that_are_drawn_are_told_apart_and_as_many_as_there_are() {
+    for messages in drawn(&Messages::from(1..1000i64), 3) {
+        assert_eq!(messages.iter().map(|message| message.payload).collect::<Vec<_>>(), [100, 300, 900]);
+        assert_eq!(messages.iter().map(|message| message.id.as_str()).collect::<Vec<_>>(), ["m0", "m1", "m2"]);
+    }
+    assert!(drawn(&Messages::from(7..9u8), 5).iter().all(|messages| messages.len() == 2));
+}
+
+#[test]
+fn other_payloads_that_are_drawn_differ_within_a_workload_and_between_workloads() {
+    let workloads = drawn(&Messages::from("[a-z]{2}"), 3);
+    for messages in &workloads {
+        let payloads: BTreeSet<&String> = messages.iter().map(|message| &message.payload).collect();
+        assert_eq!(payloads.len(), 3);
+    }
+    let first: BTreeSet<&String> = workloads.iter().map(|messages| &messages[0].payload).collect();
+    assert!(first.len() > 50, "{first:?}");
+    assert!(drawn(&Messages::from(Just(())), 3).iter().all(|messages| messages.len() == 1), "there is only one");
+}
+
+#[test]
+fn ordering_keys_are_drawn_where_somebody_asked_for_them() {
+    let keys = |source: &Messages<i64>| -> BTreeSet<Option<String>> {
+        drawn(source, 3).into_iter().flatten().map(|message| message.ordering_key).collect()
+    };
+    let some = |keys: &[&str]| keys.iter().map(|key| Some((*key).to_owned())).collect::<BTreeSet<_>>();
+    assert_eq!(keys(&Messages::from(1..9i64)), BTreeSet::from([None]));
+    assert_eq!(keys(&Messages::from(1..9i64).ordering_keys(2)), some(&["key-0", "key-1"]));
+    let own = (0..2u8, 1..9i64).prop_map(|(own, n)| match own {
+        0 => Message::new("a", n).ordered_by("own"),
+        _ => Message::new("b", n),
+    });
+    assert_eq!(keys(&Messages::generate(own).ordering_keys(1)), some(&["key-0", "own"]));
+    let listed = Messages::exactly([Message::new("a", 1), Message::new("b", 2)]).ordering_keys(2);
+    assert_eq!(keys(&listed), BTreeSet::from([None]));
+}
+
+/// Of how many workloads two messages share an id, and of how many of these with another payload.
+fn sharing(source: &Messages<i64>) -> (usize, usize) {
+    let share = |one: &[Message<i64>]| one[0].id == one[1].id;
+    let sharing: Vec<_> = drawn(source, 2).into_iter().filter(|messages| share(messages)).collect();
+    (sharing.len(), sharing.iter().filter(|messages| messages[0].payload != messages[1].payload).count())
+}
+
+#[test]
+fn ids_collide_where_the_generator_makes_few_or_somebody_asked_for_it() {
+    assert_eq!(sharing(&Messages::from(1..1000i64)).0, 0);
+    let (all, unlike) = sharing(&Messages::generate(("[ab]", 1..4i64).prop_map(|(id, n)| Message::new(id, n))));
+    assert!(all > 20 && unlike > 10 && unlike < all, "{unlike} of {all}");
+    let (all, unlike) = sharing(&Messages::from(1..1000i64).colliding_ids());
+    assert!((20..80).contains(&all) && unlike == all, "{unlike} of {all}");
+    let rare = Messages::generate((any::<u64>(), 1..4i64).prop_map(|(id, n)| Message::new(id.to_string(), n)));
+    assert_eq!(sharing(&rare).0, 0);
+    assert!(sharing(&rare.colliding_ids()).0 > 20);
+}
+
+#[test]
+fn what_is_drawn_is_brought_back_by_its_line() {
+    let source = Messages::from("[a-z]{3}").ordering_keys(2).colliding_ids();
+    for seed in 0..20 {
+        let messages = source.drawn(3, &mut draws(seed));
+        let made = |messages: &[Published]| -> Vec<_> {
+            messages.iter().enumerate().map(|(place, one)| source.message(one, place).unwrap()).collect()
+        };
+        let history =
+            crate::History { model: crate::DeliveryModel::at_least_once(), processes: 2, messages, faults: Vec::new() };
+        let line = crate::history::Line { test: "drawn".to_owned(), history }.to_string();
+        let (again, _) = crate::History::parse_any(&line).unwrap();
+        assert!(again.messages.iter().all(|message| message.hash().is_some()), "a changed generator would be noticed");
+        assert_eq!(made(&again.messages), made(&source.drawn(3, &mut draws(seed))), "{line}");
+    }
 }
 
 proptest! {

@@ -221,7 +221,7 @@ fn each_choice(
 
 /// The times that the clock showed while this delivery was being handled: a handler that is paused reads a later one than
 /// that at which it began.
-fn times_of(replay: &Replay, message: usize, number: u32) -> Vec<Duration> {
+pub(super) fn times_of(replay: &Replay, message: usize, number: u32) -> Vec<Duration> {
     let it = crate::history::DeliveryName::new(message, number);
     let mut times = vec![replay.fates[message].supplied[number as usize - 1].began];
     let mut runs = false;

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// More messages than this, each unordered with each, are not judged.
-const MOST_UNORDERED: usize = 5;
+pub(super) const MOST_UNORDERED: usize = 5;
 
 impl Oracle {
     /// Judges one replay.

@@ -3,9 +3,10 @@
 //! Exactly once is judged in `exactly_once`, what clients hear in `replies`, progress in `progress`, what can be judged at all
 //! in `seen`. `case` works out
 //! which reference runs a replay has (`order` in which orders, `renaming` what counts as the same), `reference` makes and
-//! keeps them. `naming` finds the anomaly that explains a violation, `evidence` what the trace says to that, `wrongs`
-//! what may be wrong at all. Which histories are judged is the search's.
+//! keeps them; `caps` tells beforehand whether they are too many. `naming` finds the anomaly that explains a violation,
+//! `evidence` what the trace says to that, `wrongs` what may be wrong at all. Which histories are judged is the search's.
 
+mod caps;
 mod case;
 mod evidence;
 mod exactly_once;
@@ -21,6 +22,8 @@ mod tests;
 mod wrongs;
 
 use std::fmt;
+
+pub(crate) use caps::within_caps;
 
 use crate::{Contract, Observation, subject::Reference};
 

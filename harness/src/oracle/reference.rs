@@ -183,6 +183,8 @@ impl Used {
         Supplied {
             began: if self.clock.contains(message) { supplied.began } else { Duration::ZERO },
             seed: if self.random.contains(message) { supplied.seed } else { first.seed },
+            // Copies differ in what the handler is given: it need not ask.
+            copy: supplied.copy,
             ..Supplied::default()
         }
     }

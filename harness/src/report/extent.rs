@@ -9,6 +9,9 @@ pub(super) fn until_found(searched: &Searched, found_with: usize) -> Option<Stri
     if searched.alone {
         return Some(ALONE.to_owned());
     }
+    if searched.random > 0 {
+        return Some(as_a_whole(searched));
+    }
     let total = searched.total();
     if total == 0 {
         let before = counted(searched.before, "counterexample", "counterexamples");
@@ -29,8 +32,24 @@ pub(super) fn until_found(searched: &Searched, found_with: usize) -> Option<Stri
 /// Where somebody gave the history.
 pub(super) const ALONE: &str = "nothing: this one history was given";
 
-/// As a whole: `every history with up to 2 faults (1,204)`, with what came after.
+/// As a whole: `every history with up to 2 faults (1,204), then 256 random ones with up to 8 (seed 0)`.
 pub(super) fn as_a_whole(searched: &Searched) -> String {
+    match at_random(searched) {
+        Some(random) => format!("{}, then {random}", enumerated(searched)),
+        None => enumerated(searched),
+    }
+}
+
+/// What was drawn: `256 random ones with up to 8 (seed 0)`.
+pub(super) fn at_random(searched: &Searched) -> Option<String> {
+    let ones = if searched.random == 1 { "random one" } else { "random ones" };
+    (searched.random > 0).then(|| {
+        format!("{} {ones} with up to {} (seed {})", thousands(searched.random), searched.random_faults, searched.seed)
+    })
+}
+
+/// What was not: `every history with up to 2 faults (1,204)`, with what came after.
+pub(super) fn enumerated(searched: &Searched) -> String {
     if searched.alone {
         return ALONE.to_owned();
     }

@@ -20,9 +20,7 @@ pub(super) fn silent(fault: &Fault, terms: &Terms) -> Option<String> {
         Fault::Defer { what: crate::history::Deferred::Delivery(held), past } => {
             Some(format!("{held} is held back until m{past} has been handled"))
         }
-        Fault::Pause { at, until: None } => {
-            Some(format!("{} stops {} while others run", at.task, before(*at, terms)))
-        }
+        Fault::Pause { at, until: None } => Some(format!("{} stops {} while others run", at.task, before(*at, terms))),
         Fault::Pause { at, until: Some(until) } => {
             Some(format!("{} stops {} until {until} has been passed", at.task, before(*at, terms)))
         }

@@ -63,9 +63,12 @@ impl Usual {
 }
 
 fn worth(searched: &Searched) -> String {
-    let mut whole = extent::as_a_whole(searched);
+    let mut whole = extent::enumerated(searched);
     if !searched.workloads.is_empty() {
         whole = format!("{whole}: {}", escape(&searched.workloads.join(", ")));
+    }
+    if let Some(random) = extent::at_random(searched) {
+        whole = format!("{whole}; then {random}");
     }
     let mut text = labelled("searched", &whole);
     if searched.before > 0 {

@@ -1,7 +1,8 @@
 //! Which histories are tried, and what is done with one that fails.
 //!
 //! `by_fault_count` tries every history with no fault, then with one, then with two; `candidates` says which one fault can
-//! be added to a history, `ladder` by how much a clock can jump, and `skip` which of those cannot differ. `shrink` makes a
+//! be added to a history, `ladder` by how much a clock can jump, and `skip` which of those cannot differ. `random` tries
+//! larger ones, drawn. `shrink` makes a
 //! counterexample 1-minimal: `edit` takes something away, and `aim` finds a fault's place again after that. `confirm`
 //! replays it elsewhere before anybody is told of it; `regressions` keeps it for the next time. What is wrong with a history
 //! is the oracle's, and the order in which these are called is `check`'s.
@@ -13,6 +14,7 @@ mod candidates;
 mod confirm;
 mod edit;
 mod ladder;
+mod random;
 mod regressions;
 mod shrink;
 mod skip;
@@ -23,6 +25,7 @@ use std::time::Duration;
 
 pub(crate) use by_fault_count::by_fault_count;
 pub(crate) use confirm::confirm;
+pub(crate) use random::{Cases, Drawer, random};
 pub(crate) use regressions::{Again, Regressions, replay_again};
 pub(crate) use shrink::{Part, shrink, without};
 

@@ -14,6 +14,7 @@ use crate::{
     oracle::{
         Anomaly, Judgement,
         order::{Order, Places},
+        within_caps,
     },
 };
 
@@ -30,11 +31,41 @@ fn at_most_five_messages_are_unordered() {
     assert_eq!(strict(&mut Script::unordered(6, 600)), Judgement::Agrees);
 }
 
+/// So many unordered messages, each delivered so often and reading the clock each time.
+fn reading_the_clock(messages: usize, deliveries: u64) -> Script {
+    let mut script = Script::unordered(messages, 0);
+    for fate in &mut script.replay.fates {
+        let supplied =
+            |number| Supplied { began: Duration::from_secs(number), read_clock: true, ..Supplied::default() };
+        fate.supplied = (1..=deliveries).map(supplied).collect();
+    }
+    script
+}
+
+#[test]
+fn what_is_within_the_caps_is_told_before_any_reference_run() {
+    // Five in every order; three in six orders at two times each; one at ever more times.
+    assert!(within_caps(&Script::unordered(5, 0).replay) && !within_caps(&Script::unordered(6, 0).replay));
+    for (messages, deliveries, within) in [(5, 1, true), (3, 2, true), (5, 2, false), (4, 3, false), (3, 6, false)] {
+        let mut script = reading_the_clock(messages, deliveries);
+        assert_eq!(within_caps(&script.replay), within, "{messages} messages, {deliveries} deliveries of each");
+        if within {
+            assert_eq!(strict(&mut script), Judgement::Violated);
+        }
+    }
+    // What was never handled may also be absent.
+    let mut script = reading_the_clock(3, 5);
+    assert!(within_caps(&script.replay));
+    script.replay.fates.iter_mut().for_each(|fate| fate.handled = None);
+    assert!(!within_caps(&script.replay));
+}
+
 #[test]
 fn at_most_two_thousand_reference_runs_are_looked_at() {
     let mut script = Script::unordered(5, 0);
     for (place, fate) in script.replay.fates.iter_mut().enumerate() {
         let supplied = |number: u64| Supplied {
+            copy: 0,
             began: Duration::from_secs(number),
             seed: (place as u64) << 32 | number,
             read_clock: true,

@@ -219,6 +219,7 @@ impl Subject for Bench {
             rests_between: false,
             works: &[],
             until,
+            copies_vary: false,
             habits: &crate::machine::Habits::default(),
         };
         let mut stage = Stage { bench: self, messages, memory: BTreeMap::new() };

@@ -49,6 +49,15 @@ credit: holds in 1,460 histories searched
   searched  every history with up to 2 faults (1,204), then 256 with more
 ",
     );
+    let random = Searched { random: 256, random_faults: 8, seed: 7, ..searched() };
+    assert_reads(
+        &passed("credit", &random).lines().take(4).collect::<Vec<_>>().join("\n"),
+        r"
+credit: holds in 1,460 histories searched
+
+  searched  every history with up to 2 faults (1,204): one message (100), two unlike (100, 300), two with
+            equal payloads (100, 100); then 256 random ones with up to 8 (seed 7)",
+    );
     let plain = Searched { histories: vec![1], ..Searched::default() };
     assert_reads(
         &passed("credit", &plain),

@@ -5,6 +5,7 @@
 mod confirming;
 mod counting;
 mod deadlines;
+mod drawing;
 mod leaving_out;
 mod regressing;
 mod scheduling;

@@ -100,7 +100,7 @@ impl AnyOrder {
         if !self.references.contains_key(&history.messages) {
             let mut left = Vec::new();
             for order in orders(history.messages.len()) {
-                let turn = |message: &usize| Turn { message: *message, at: Duration::ZERO, seed: 0 };
+                let turn = |message: &usize| Turn { message: *message, at: Duration::ZERO, seed: 0, copy: 0 };
                 let reference = Reference { turns: order.iter().map(turn).collect(), ..Reference::default() };
                 left.push(subject.run(Job::Reference(history, &reference), Detail::Facts)?.observation);
             }

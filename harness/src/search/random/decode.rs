@@ -1,0 +1,284 @@
+//! From a vector of numbers to faults. Every number means something, and 0 is the simplest.
+//!
+//! Each number is one fault, by mixed radix: which delivery, which kind, which place, and what the kind needs beside that.
+//! What can be chosen follows from the faults before: a second delivery exists once a fault has made one, one that a crash
+//! ended has no more places, and along a delivery places only go forward. So nearly every fault acts, though that is only
+//! known once the history is replayed.
+
+use super::shape::{ACK, Class, Kind, Shapes};
+use crate::{
+    History,
+    history::{Coordinate, Deferred, DeliveryName, Fault},
+};
+
+/// In so many choices one goes to a place that a delivery may well not have.
+const BEYOND: u32 = 4;
+
+/// Decodes vectors into faults; kept, so that nothing is allocated for each.
+#[derive(Debug, Default)]
+pub(in crate::search) struct Decoder {
+    deliveries: Vec<Made>,
+    /// For each message how many deliveries it has, and what was done with it as a whole.
+    messages: Vec<Whole>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Whole {
+    deliveries: u32,
+    /// The broker holds a second copy of it.
+    held: bool,
+    /// It comes after this one.
+    after: Option<usize>,
+    /// A pause waits for its first delivery, which must not be put off past the one that is paused.
+    awaited: bool,
+}
+
+/// A delivery that the faults so far bring about.
+#[derive(Clone, Copy, Debug)]
+struct Made {
+    name: DeliveryName,
+    class: Class,
+    /// The next place at which it can be struck, and by faults of which rank.
+    from: (u32, u8),
+    /// No fault can strike it any more.
+    over: bool,
+    /// Another delivery settles its copy: whatever becomes of it, the message does not come again.
+    settled: bool,
+    /// The delivery that stands until this one has ended.
+    within: Option<usize>,
+    /// It is of a copy that the broker held, and can be put off.
+    of_held_copy: bool,
+}
+
+/// What is left of a number.
+struct Digits(u32);
+
+impl Digits {
+    fn next(&mut self, radix: u32) -> u32 {
+        let digit = self.0 % radix;
+        self.0 /= radix;
+        digit
+    }
+
+    fn of(&mut self, count: usize) -> usize {
+        self.next(u32::try_from(count).unwrap_or(u32::MAX).max(1)) as usize
+    }
+}
+
+impl Decoder {
+    /// Puts the faults that these numbers stand for into a history of the workload that `shapes` knows.
+    pub(in crate::search) fn decode(&mut self, shapes: &Shapes, numbers: &[u32], history: &mut History) {
+        history.faults.clear();
+        self.deliveries.clear();
+        self.messages.clear();
+        self.messages.resize(shapes.messages(), Whole::default());
+        for message in 0..shapes.messages() {
+            self.make(message, Class::First, None);
+        }
+        for number in numbers {
+            if let Some(fault) = self.fault(shapes, &mut Digits(*number), history.processes)
+                && history.model.rules().admits(&fault).is_ok()
+            {
+                history.faults.push(fault);
+            }
+        }
+    }
+
+    fn make(&mut self, message: usize, class: Class, within: Option<usize>) {
+        let whole = &mut self.messages[message];
+        whole.deliveries += 1;
+        self.deliveries.push(Made {
+            name: DeliveryName::new(message, whole.deliveries),
+            class,
+            from: (0, 0),
+            over: false,
+            settled: false,
+            within,
+            of_held_copy: false,
+        });
+    }
+
+    /// The fault that a number stands for. `None` where everything is over.
+    fn fault(&mut self, shapes: &Shapes, digits: &mut Digits, processes: usize) -> Option<Fault> {
+        let open = self.deliveries.iter().filter(|made| !made.over).count();
+        let nth = digits.of(open);
+        let at = (0..self.deliveries.len()).filter(|at| !self.deliveries[*at].over).nth(nth)?;
+        let mut made = self.deliveries[at];
+        // A later delivery may turn out longer than is sure.
+        if made.class == Class::Either && digits.next(BEYOND) == BEYOND - 1 {
+            made.class = Class::First;
+        }
+        let kinds = Kind::ALL.map(|kind| if shapes.admits(kind) { self.places(shapes, &made, kind) } else { 0 });
+        let kind = digits.of(kinds.iter().filter(|places| **places != 0).count());
+        let (kind, places) = Kind::ALL.into_iter().zip(kinds).filter(|(_, places)| *places != 0).nth(kind)?;
+        let place = nth_bit(places, digits.next(places.count_ones()));
+        self.strike(shapes, at, kind, place, digits, processes)
+    }
+
+    /// The places at which this kind can strike a delivery now. What acts in the broker has one place, which says nothing.
+    fn places(&self, shapes: &Shapes, made: &Made, kind: Kind) -> u64 {
+        let message = made.name.message;
+        let possible = match kind {
+            Kind::Held => return u64::from(!self.messages[message].held),
+            Kind::Defer => return u64::from(self.pasts(made).next().is_some()),
+            Kind::Overlap => !made.settled,
+            Kind::Pause => shapes.messages() > 1 || self.messages[message].deliveries > 1,
+            _ => true,
+        };
+        let (place, rank) = made.from;
+        let from = if kind.rank() >= rank { place } else { place + 1 };
+        let left = if from > ACK { 0 } else { u64::MAX << from };
+        if possible { shapes.shape(message, made.class).places(kind) & left } else { 0 }
+    }
+
+    /// The messages past which a delivery can be put off: those that come after it, or come again.
+    fn pasts(&self, made: &Made) -> impl Iterator<Item = usize> + '_ {
+        let message = made.name.message;
+        let may = match made.name.number {
+            1 => self.messages[message].after.is_none() && !self.messages[message].awaited,
+            _ => made.of_held_copy,
+        };
+        let comes_later = move |past: &usize| {
+            let first_is_lost = self.deliveries[*past].over && self.messages[*past].deliveries > 1;
+            *past != message
+                && (*past > message || first_is_lost)
+                && self.messages[*past].after.is_none_or(|after| after != message)
+        };
+        (0..self.messages.len()).filter(move |_| may).filter(comes_later)
+    }
+
+    fn strike(
+        &mut self,
+        shapes: &Shapes,
+        of: usize,
+        kind: Kind,
+        place: u32,
+        digits: &mut Digits,
+        processes: usize,
+    ) -> Option<Fault> {
+        let Made { name, .. } = self.deliveries[of];
+        let at = coordinate(name, place);
+        if !matches!(kind, Kind::Held | Kind::Defer) {
+            self.deliveries[of].from = (place, kind.rank() + 1);
+        }
+        Some(match kind {
+            Kind::LoseAck => {
+                self.ends(shapes, of, Class::Again, false);
+                Fault::LoseAck { delivery: name }
+            }
+            Kind::Crash => {
+                self.ends(shapes, of, self.next_class(of, place), processes == 1);
+                Fault::Crash { at }
+            }
+            Kind::Cancel => {
+                self.ends(shapes, of, self.next_class(of, place), false);
+                Fault::Cancel { at }
+            }
+            Kind::Fail => {
+                self.ends(shapes, of, self.next_class(of, place), false);
+                Fault::Fail { at }
+            }
+            Kind::LoseReply => {
+                self.ends(shapes, of, self.next_class(of, place + 1), false);
+                Fault::LoseReply { at }
+            }
+            Kind::Overlap => {
+                self.deliveries[of].settled = true;
+                self.make(name.message, self.next_class(of, place), Some(of));
+                Fault::Overlap { at, to: digits.of(processes + 1).checked_sub(1) }
+            }
+            Kind::Beside => {
+                self.make(name.message, self.next_class(of, place), None);
+                Fault::Duplicate { message: name.message, at: Some(at) }
+            }
+            Kind::Held => {
+                self.messages[name.message].held = true;
+                self.make(name.message, Class::Again, None);
+                self.deliveries.last_mut()?.of_held_copy = true;
+                Fault::Duplicate { message: name.message, at: None }
+            }
+            Kind::Defer => self.defer(of, digits)?,
+            Kind::Pause => Fault::Pause { at, until: self.until(shapes, name, digits) },
+            Kind::Advance => Fault::Advance { at, by: shapes.amounts[digits.of(shapes.amounts.len())] },
+        })
+    }
+
+    fn defer(&mut self, of: usize, digits: &mut Digits) -> Option<Fault> {
+        let made = self.deliveries[of];
+        let count = self.pasts(&made).count();
+        let past = self.pasts(&made).nth(digits.of(count))?;
+        let what = match made.name.number {
+            1 => {
+                self.messages[made.name.message].after = Some(past);
+                Deferred::Message(made.name.message)
+            }
+            _ => {
+                self.deliveries[of].of_held_copy = false;
+                Deferred::Delivery(made.name)
+            }
+        };
+        Some(Fault::Defer { what, past })
+    }
+
+    /// What a pause waits for: nothing that is named, or a point of the first delivery of a later message. That one is sure to
+    /// come. Who waits for what never comes does so with all its locks until nothing else is left to do, and by then the
+    /// broker has given up on whoever needed them.
+    fn until(&mut self, shapes: &Shapes, paused: DeliveryName, digits: &mut Digits) -> Option<Coordinate> {
+        if digits.next(2) == 0 || paused.number > 1 {
+            return None;
+        }
+        let comes = |later: &usize| self.messages[*later].after.is_none();
+        let count = (paused.message + 1..self.messages.len()).filter(comes).count();
+        let later = (paused.message + 1..self.messages.len()).filter(comes).nth(digits.of(count))?;
+        let places = shapes.shape(later, Class::First).places(Kind::Pause);
+        if places == 0 {
+            return None;
+        }
+        self.messages[later].awaited = true;
+        Some(coordinate(DeliveryName::new(later, 1), nth_bit(places, digits.next(places.count_ones()))))
+    }
+
+    /// What the next delivery of this message finds done, if this one came so far.
+    fn next_class(&self, of: usize, place: u32) -> Class {
+        match (self.deliveries[of].class, place) {
+            (class, 0) => class,
+            (_, ACK) | (Class::Again, _) => Class::Again,
+            (Class::First | Class::Either, _) => Class::Either,
+        }
+    }
+
+    /// A delivery ends and the broker does not hear that it was done: the message comes again, unless another delivery
+    /// settles it, or still may. Where everything dies with it, what stands for it does too.
+    fn ends(&mut self, shapes: &Shapes, of: usize, next: Class, all_die: bool) {
+        self.deliveries[of].over = true;
+        let Made { name, settled, within, .. } = self.deliveries[of];
+        if settled {
+            return;
+        }
+        let mut stands = within;
+        while let Some(outer) = stands {
+            let outer = &mut self.deliveries[outer];
+            outer.over |= all_die;
+            if !outer.over {
+                outer.settled = false;
+                return;
+            }
+            stands = outer.within;
+        }
+        if shapes.redelivers {
+            self.make(name.message, next, None);
+        }
+    }
+}
+
+fn coordinate(delivery: DeliveryName, place: u32) -> Coordinate {
+    if place == ACK { delivery.ack() } else { delivery.operation(place + 1) }
+}
+
+/// The place of the bit of this number, from 0, among those that are set.
+fn nth_bit(mut bits: u64, nth: u32) -> u32 {
+    for _ in 0..nth {
+        bits &= bits - 1;
+    }
+    bits.trailing_zeros()
+}
