@@ -32,8 +32,8 @@
 
 pub use redeliver_harness::{
     Anomaly, Contract, Counterexample, Delivery, DeliveryModel, Error, Harness, History, Inconclusive, IntoOutcome,
-    KeyValue, KeyValueTransaction, Message, Messages, Observation, Outcome, Process, Searched, Store, UnknownModel,
-    Verdict, history,
+    Isolation, KeyValue, KeyValueTransaction, Message, Messages, Observation, Outcome, Process, Searched, Store,
+    UnknownModel, Verdict, history,
 };
 #[cfg(feature = "sqlite")]
 pub use redeliver_harness::{Sqlite, rusqlite, sqlite};

@@ -72,7 +72,7 @@ impl Run<'_> {
     fn was_disturbed(&self) -> bool {
         self.events.iter().any(|event| match event {
             Event::Crashed { .. } => true,
-            Event::Step { facts, .. } => facts.suffered.is_some() || facts.gave_up,
+            Event::Step { facts, .. } => facts.went_wrong(),
             _ => false,
         })
     }

@@ -133,6 +133,8 @@ pub(crate) struct Facts {
     pub(crate) suffered: Option<Injected>,
     /// It waited for a lock as long as its store does, and got the store's own error.
     pub(crate) gave_up: bool,
+    /// Its store refused it without waiting, since another transaction came first.
+    pub(crate) refused: bool,
     /// Whether what can be observed changed; only with [`Detail::Watched`].
     pub(crate) observed_change: bool,
 }
@@ -278,6 +280,11 @@ fn place(state: &mut impl Hasher, at: Coordinate) {
 }
 
 impl Facts {
+    /// It did not do what it was asked for, or the handler was told so: by a fault or by others who came first.
+    pub(crate) fn went_wrong(&self) -> bool {
+        self.suffered.is_some() || self.gave_up || self.refused
+    }
+
     /// All of them in a number: of a deadline only whether there is one, and not what follows from the rest, which is who may
     /// try again.
     fn bits(self) -> u16 {
@@ -291,6 +298,7 @@ impl Facts {
             | u16::from(self.gave_up) << 7
             | u16::from(self.observed_change) << 8
             | u16::from(self.deadline.is_some()) << 9
+            | u16::from(self.refused) << 10
     }
 }
 

@@ -223,7 +223,7 @@ pub(super) fn was_calm(replay: &Replay) -> bool {
     let once = |fate: &Fate| fate.supplied.len() <= 1;
     let calm = |event: &Event| match event {
         Event::Crashed { .. } => false,
-        Event::Step { facts, .. } => facts.suffered.is_none() && !facts.gave_up,
+        Event::Step { facts, .. } => !facts.went_wrong(),
         _ => true,
     };
     replay.fates.iter().all(once) && replay.events.iter().all(calm)

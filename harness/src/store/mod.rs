@@ -9,7 +9,7 @@ mod observation;
 pub mod sqlite;
 mod tuples;
 
-pub use key_value::{KeyValue, KeyValueTransaction};
+pub use key_value::{Isolation, KeyValue, KeyValueTransaction};
 pub use observation::Observation;
 pub(crate) use observation::{Rows, Seen};
 
