@@ -35,7 +35,7 @@ pub use outcome::{IntoOutcome, Outcome};
 pub use store::sqlite;
 #[cfg(feature = "sqlite")]
 pub use store::sqlite::Sqlite;
-pub use store::{Isolation, KeyValue, KeyValueTransaction, Observation, Process, Store};
+pub use store::{Effects, Isolation, KeyValue, KeyValueTransaction, Observation, Process, Receipt, Store};
 pub use verdict::{Counterexample, Inconclusive, Searched, Verdict};
 
 /// A public dependency: its strategies generate messages.

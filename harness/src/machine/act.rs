@@ -136,7 +136,7 @@ impl Run<'_> {
         // Whatever woke it until now, the granted ticket included, this is the poll that it was woken for.
         task.given.woken.take();
         task.woken_noted = false;
-        self.desk.begin_poll(at, task.operations, waker);
+        self.desk.begin_poll(at, task.delivery, task.operations, waker);
         let polled = panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut Context::from_waker(waker))));
         task.operations = self.desk.end_poll();
         self.desk.allow(0);

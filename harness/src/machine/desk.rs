@@ -27,7 +27,7 @@ use super::{
     clock::Clock,
     trace::{Detail, Facts, Injected, Words},
 };
-use crate::store::Process;
+use crate::{history::DeliveryName, store::Process};
 
 thread_local! {
     static DESK: Cell<Option<&'static Desk>> = const { Cell::new(None) };
@@ -43,6 +43,8 @@ pub(crate) struct Desk {
     next: Cell<u64>,
     /// The task that is being polled, and how many operations it has registered so far.
     polled: Cell<Option<(TaskId, u32)>>,
+    /// The delivery that it handles.
+    polled_for: Cell<Option<DeliveryName>>,
     /// What its own waker wakes. Nobody has to be woken with it in a poll of that very task.
     own_waker: Cell<*const ()>,
     granted: Cell<Option<(TicketId, Grant)>>,
@@ -131,6 +133,7 @@ impl Desk {
             tickets: RefCell::default(),
             next: Cell::new(DESKS.fetch_add(1, Ordering::Relaxed) << 40),
             polled: Cell::new(None),
+            polled_for: Cell::new(None),
             own_waker: Cell::new(std::ptr::null()),
             granted: Cell::new(None),
             reports: RefCell::default(),
@@ -175,9 +178,10 @@ impl Desk {
         &self.clock
     }
 
-    /// A task is about to be polled, with this waker, that has registered so many operations.
-    pub(crate) fn begin_poll(&self, task: TaskId, operations: u32, waker: &Waker) {
+    /// A task is about to be polled, for this delivery and with this waker, that has registered so many operations.
+    pub(crate) fn begin_poll(&self, task: TaskId, delivery: DeliveryName, operations: u32, waker: &Waker) {
         self.polled.set(Some((task, operations)));
+        self.polled_for.set(Some(delivery));
         self.own_waker.set(waker.data());
     }
 

@@ -148,7 +148,7 @@ impl<'a> Case<'a> {
             return true;
         }
         let tokens = self.tokens.get_or_insert_with(|| Tokens::of(&self.replay.fates));
-        match tokens.compare(observed, left) {
+        match tokens.compare(observed, left, &|observed, left| observed == left) {
             Likeness::Same => true,
             Likeness::Different => false,
             Likeness::Unclear => {

@@ -80,7 +80,7 @@ impl<C: Command> Operation for Autocommit<'_, C> {
         let state = &mut *lock(self.state);
         state.saw(turn.now());
         turn.facts.can_fail = true;
-        if suffers(turn, Injected::Fail) {
+        if turn.suffers(Injected::Fail) {
             return failed(turn, || command.what(), RESET);
         }
         if C::WRITES && (state.forbids_to_write(command.key(), None) || turn.must_give_up()) {
@@ -93,7 +93,7 @@ impl<C: Command> Operation for Autocommit<'_, C> {
         turn.facts.changes = view.changed;
         turn.facts.locks = view.locks;
         turn.facts.can_lose_reply = view.changed;
-        let lost = view.changed && suffers(turn, Injected::LoseReply);
+        let lost = view.changed && turn.suffers(Injected::LoseReply);
         tell(turn, command, &reply, lost);
         Act::Done(if lost { Err(RESET) } else { reply })
     }
@@ -114,7 +114,7 @@ impl<C: Command> Operation for Within<'_, C> {
             return failed(turn, || command.what(), ENDED);
         };
         turn.facts.can_fail = true;
-        if suffers(turn, Injected::Fail) {
+        if turn.suffers(Injected::Fail) {
             end(turn, state, at);
             return failed(turn, || command.what(), RESET);
         }
@@ -147,7 +147,7 @@ impl Operation for Begin<'_> {
         let state = &mut *lock(self.state);
         state.saw(turn.now());
         turn.facts.can_fail = true;
-        if suffers(turn, Injected::Fail) {
+        if turn.suffers(Injected::Fail) {
             return failed(turn, what, RESET);
         }
         if state.forbids_to_begin() || turn.must_give_up() {
@@ -174,7 +174,7 @@ impl Operation for Commit<'_> {
         let (writes, overtaken) = (state.has_pending(at), state.is_overtaken(at));
         turn.facts.can_fail = true;
         turn.facts.can_lose_reply = writes && !overtaken;
-        if suffers(turn, Injected::Fail) {
+        if turn.suffers(Injected::Fail) {
             end(turn, state, at);
             return failed(turn, what, RESET);
         }
@@ -183,7 +183,7 @@ impl Operation for Commit<'_> {
             end(turn, state, at);
             return failed(turn, what, OVERTAKEN);
         }
-        let lost = writes && suffers(turn, Injected::LoseReply);
+        let lost = writes && turn.suffers(Injected::LoseReply);
         turn.words(|words| words.writes = state.pending_keys(at));
         if state.holds_locks(at) {
             release_locks();
@@ -225,15 +225,6 @@ fn end(turn: &mut Turn, state: &mut State, at: usize) {
         release_locks();
     }
     state.roll_back(at);
-}
-
-/// Whether the step is to suffer this, which it can.
-fn suffers(turn: &mut Turn, fault: Injected) -> bool {
-    let suffers = turn.fault() == Some(fault);
-    if suffers {
-        turn.facts.suffered = Some(fault);
-    }
-    suffers
 }
 
 /// A lock is taken: waits, or gives up.
