@@ -31,9 +31,9 @@
 //! [`Sqlite`], [`KeyValue`] and [`Effects`]; what a handler promises, in [`Contract`].
 
 pub use redeliver_harness::{
-    Anomaly, Contract, Counterexample, Delivery, DeliveryModel, Effects, Error, Harness, History, Inconclusive,
-    IntoOutcome, Isolation, KeyValue, KeyValueTransaction, Message, Messages, Observation, Outcome, Process, Receipt,
-    Searched, Store, UnknownModel, Verdict, history,
+    Anomaly, Contract, Counterexample, Delivery, DeliveryModel, Effects, Error, Guarantee, Harness, History,
+    Inconclusive, IntoOutcome, Isolation, KeyValue, KeyValueTransaction, Message, Messages, Observation, Outcome,
+    Process, Receipt, Searched, Store, UnknownModel, Verdict, history,
 };
 #[cfg(feature = "sqlite")]
 pub use redeliver_harness::{Sqlite, rusqlite, sqlite};

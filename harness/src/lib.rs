@@ -22,7 +22,7 @@ mod subject;
 mod verdict;
 mod world;
 
-pub use contract::Contract;
+pub use contract::{Contract, Guarantee};
 pub use delivery::{DeliveryModel, UnknownModel};
 pub use error::Error;
 pub use harness::Harness;

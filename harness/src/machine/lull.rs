@@ -14,6 +14,7 @@ use std::{
 use rustc_hash::FxHasher;
 
 use super::{
+    disturbed::disturbed,
     replay::Run,
     task::State,
     trace::{Detail, Event, Lull},
@@ -53,7 +54,8 @@ impl Run<'_> {
                 (fate.handled.is_some(), before).hash(&mut hasher);
             }
         }
-        self.was_disturbed().hash(&mut hasher);
+        // Some anomalies are only named, and some excuses only taken, where something was out of the ordinary.
+        disturbed(&self.events).hash(&mut hasher);
         self.deadlines().hash(&mut hasher);
         hasher.finish()
     }
@@ -66,14 +68,5 @@ impl Run<'_> {
             _ => None,
         };
         self.events.iter().filter_map(set).collect()
-    }
-
-    /// Whether anything but the order of deliveries was out of the ordinary: some anomalies are only named without that.
-    fn was_disturbed(&self) -> bool {
-        self.events.iter().any(|event| match event {
-            Event::Crashed { .. } => true,
-            Event::Step { facts, .. } => facts.went_wrong(),
-            _ => false,
-        })
     }
 }

@@ -5,12 +5,13 @@
 use std::{collections::BTreeSet, ops::ControlFlow, time::Duration};
 
 use super::{
+    excuses::Excuses,
     order::{Order, Places, Visited},
     reference::{References, Run, Used},
     renaming::{Likeness, Tokens},
 };
 use crate::{
-    Error, History, Observation,
+    Contract, Error, History, Observation,
     machine::{
         Turn,
         trace::{Event, Fate, Replay, Settlement, Supplied},
@@ -40,6 +41,7 @@ pub(super) struct Case<'a> {
     /// Why it may not be possible to tell.
     pub(super) unclear: Option<String>,
     tokens: Option<Tokens>,
+    excuses: Excuses,
 }
 
 /// Reference runs of one kind.
@@ -55,7 +57,7 @@ pub(super) struct Wanted {
 }
 
 impl<'a> Case<'a> {
-    pub(super) fn new(history: &'a History, replay: &'a Replay, order: Order) -> Self {
+    pub(super) fn new(contract: &Contract, history: &'a History, replay: &'a Replay, order: Order) -> Self {
         let fates = &replay.fates;
         let of = |which: &dyn Fn(usize) -> bool| (0..fates.len()).filter(|place| which(*place)).collect::<Places>();
         let must = of(&|place| fates[place].handled.is_some() || was_acknowledged(replay, place));
@@ -73,6 +75,7 @@ impl<'a> Case<'a> {
             left: MOST_RUNS,
             unclear: None,
             tokens: None,
+            excuses: Excuses::of(contract, replay),
         }
     }
 
@@ -141,14 +144,14 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Whether a reference run leaves what is seen.
+    /// Whether a reference run leaves what is seen, but for what the contract excuses.
     pub(super) fn leaves_the_same(&mut self, left: &Observation) -> bool {
-        let observed = &self.replay.observation;
-        if left == observed {
+        let (observed, excuses) = (&self.replay.observation, &self.excuses);
+        if left == observed || excuses.alike(observed, left) {
             return true;
         }
         let tokens = self.tokens.get_or_insert_with(|| Tokens::of(&self.replay.fates));
-        match tokens.compare(observed, left, &|observed, left| observed == left) {
+        match tokens.compare(observed, left, &|observed, left| excuses.alike(observed, left)) {
             Likeness::Same => true,
             Likeness::Different => false,
             Likeness::Unclear => {
@@ -156,6 +159,12 @@ impl<'a> Case<'a> {
                 false
             }
         }
+    }
+
+    /// Whether a reference run leaves this part of what is seen, but for what the contract excuses.
+    pub(super) fn leaves_the_same_at(&self, part: usize, left: &Observation) -> bool {
+        let seen = &self.replay.observation.parts()[part];
+        left.parts().get(part).is_some_and(|left| self.excuses.part_alike(seen, left))
     }
 
     /// Every turn that a message may have: with the time and the randomness of one of its deliveries, if they were used.

@@ -6,6 +6,7 @@ mod handlers;
 mod judging;
 mod limits;
 mod names;
+mod outside;
 mod script;
 mod supplies;
 mod twins;

@@ -29,6 +29,11 @@ use crate::{Error, Observation, Store, machine::operate, store::Process};
 /// What happened is observed: each effect, which is what and with which detail, with how often. Nothing takes it back: no
 /// rollback, no crash.
 ///
+/// How often an effect has to happen is the handler's [`Contract`](crate::Contract::effect). Unless that says otherwise,
+/// [`perform`](Effects::perform) may repeat what a delivery did that then crashed, or of which an operation failed or lost
+/// its reply, since nobody can do better; other than that it happens exactly once, and so does
+/// [`perform_once`](Effects::perform_once) always.
+///
 /// # Limits
 /// A handle works only inside of a handler that the harness runs, and never again after its process has died. Two effects
 /// are the same if their details print the same with `Debug`: what is repeated with another detail, such as a fresh random
