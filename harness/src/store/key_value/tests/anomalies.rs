@@ -53,7 +53,7 @@ async fn session(kv: &KeyValue, steps: impl Iterator<Item = Do>) -> Result<(), E
 
 /// Pauses that let the sessions take their steps in this order.
 fn pauses(script: Script) -> Vec<Fault> {
-    let mut taken = vec![0_u32; 9];
+    let mut taken = [0_u32; 9];
     let mut before: Option<(usize, u32)> = None;
     let mut faults = Vec::new();
     for (session, step) in script {
