@@ -28,12 +28,12 @@
 //! ```
 //!
 //! Start at [`Harness`]. What a history is and how it is written stands in [`history`]; what is durable, in [`Store`],
-//! [`Sqlite`] and [`KeyValue`]; what a handler promises, in [`Contract`].
+//! [`Sqlite`], [`KeyValue`] and [`Effects`]; what a handler promises, in [`Contract`].
 
 pub use redeliver_harness::{
-    Anomaly, Contract, Counterexample, Delivery, DeliveryModel, Error, Harness, History, Inconclusive, IntoOutcome,
-    KeyValue, KeyValueTransaction, Message, Messages, Observation, Outcome, Prepared, Process, Searched, Store,
-    UnknownModel, Verdict, history,
+    Anomaly, Contract, Counterexample, Delivery, DeliveryModel, Effects, Error, Guarantee, Harness, History,
+    Inconclusive, IntoOutcome, Isolation, KeyValue, KeyValueTransaction, Message, Messages, Observation, Outcome,
+    Prepared, Process, Receipt, Searched, Store, UnknownModel, Verdict, history,
 };
 #[cfg(feature = "sqlite")]
 pub use redeliver_harness::{Sqlite, rusqlite, sqlite};

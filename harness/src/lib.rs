@@ -23,7 +23,7 @@ mod subject;
 mod verdict;
 mod world;
 
-pub use contract::Contract;
+pub use contract::{Contract, Guarantee};
 pub use delivery::{DeliveryModel, UnknownModel};
 pub use error::Error;
 pub use harness::Harness;
@@ -37,7 +37,7 @@ pub use prepared::Prepared;
 pub use store::sqlite;
 #[cfg(feature = "sqlite")]
 pub use store::sqlite::Sqlite;
-pub use store::{KeyValue, KeyValueTransaction, Observation, Process, Store};
+pub use store::{Effects, Isolation, KeyValue, KeyValueTransaction, Observation, Process, Receipt, Store};
 pub use verdict::{Counterexample, Inconclusive, Searched, Verdict};
 
 /// A public dependency: its strategies generate messages.

@@ -152,7 +152,7 @@ impl Run<'_> {
         // Whatever woke it until now, the granted ticket included, this is the poll that it was woken for.
         task.given.woken.take();
         task.woken_noted = false;
-        self.desk.begin_poll(at, task.operations, waker);
+        self.desk.begin_poll(at, task.name, task.operations, waker);
         let polled = panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut Context::from_waker(waker))));
         task.operations = self.desk.end_poll();
         self.desk.allow(0);
@@ -204,7 +204,7 @@ impl Run<'_> {
                 if facts.changes {
                     self.note_change();
                 }
-                if facts.suffered.is_some() || facts.gave_up {
+                if facts.went_wrong() {
                     self.disturb(task);
                 }
                 let at = name.operation(number);

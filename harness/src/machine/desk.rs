@@ -30,7 +30,7 @@ use super::{
     clock::Clock,
     trace::{Detail, Facts, Injected, Words},
 };
-use crate::store::Process;
+use crate::{history::TaskName, store::Process};
 
 thread_local! {
     static DESK: Cell<Option<&'static Desk>> = const { Cell::new(None) };
@@ -46,6 +46,8 @@ pub(crate) struct Desk {
     next: Cell<u64>,
     /// The task that is being polled, and how many operations it has registered so far.
     polled: Cell<Option<(TaskId, u32)>>,
+    /// On whose behalf it acts.
+    polled_for: Cell<Option<TaskName>>,
     /// The tasks that handlers spawned.
     crowd: RefCell<Crowd>,
     /// What its own waker wakes. Nobody has to be woken with it in a poll of that very task.
@@ -150,6 +152,7 @@ impl Desk {
             tickets: RefCell::default(),
             next: Cell::new(DESKS.fetch_add(1, Ordering::Relaxed) << 40),
             polled: Cell::new(None),
+            polled_for: Cell::new(None),
             crowd: RefCell::default(),
             own_waker: Cell::new(std::ptr::null()),
             granted: Cell::new(None),
@@ -196,10 +199,16 @@ impl Desk {
         &self.clock
     }
 
-    /// A task is about to be polled, with this waker, that has registered so many operations.
-    pub(crate) fn begin_poll(&self, task: TaskId, operations: u32, waker: &Waker) {
+    /// A task is about to be polled, for this delivery and with this waker, that has registered so many operations.
+    pub(crate) fn begin_poll(&self, task: TaskId, name: TaskName, operations: u32, waker: &Waker) {
         self.polled.set(Some((task, operations)));
+        self.acts_for(name);
         self.own_waker.set(waker.data());
+    }
+
+    /// What acts from now on, acts for this delivery, or this round.
+    pub(crate) fn acts_for(&self, name: TaskName) {
+        self.polled_for.set(Some(name));
     }
 
     /// It was: how many operations it has registered now.

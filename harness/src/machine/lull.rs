@@ -14,6 +14,7 @@ use std::{
 use rustc_hash::FxHasher;
 
 use super::{
+    disturbed::disturbed,
     replay::Run,
     task::State,
     trace::{Detail, Event, Lull, heard},
@@ -55,7 +56,8 @@ impl Run<'_> {
             }
         }
         self.rounds_stand(&mut hasher);
-        self.was_disturbed().hash(&mut hasher);
+        // Some anomalies are only named, and some excuses only taken, where something was out of the ordinary.
+        disturbed(&self.events).hash(&mut hasher);
         if self.plan.rules.compares_replies() {
             heard(&self.events).for_each(|heard| heard.hash(&mut hasher));
         }
@@ -71,14 +73,5 @@ impl Run<'_> {
             _ => None,
         };
         self.events.iter().filter_map(set).collect()
-    }
-
-    /// Whether anything but the order of deliveries was out of the ordinary: some anomalies are only named without that.
-    fn was_disturbed(&self) -> bool {
-        self.events.iter().any(|event| match event {
-            Event::Crashed { .. } | Event::Cancelled { .. } => true,
-            Event::Step { facts, .. } => facts.suffered.is_some() || facts.gave_up,
-            _ => false,
-        })
     }
 }

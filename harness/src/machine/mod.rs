@@ -9,6 +9,7 @@ mod act;
 pub(crate) mod baton;
 mod clock;
 mod desk;
+mod disturbed;
 pub(crate) mod execution;
 mod faults;
 mod host;
@@ -38,6 +39,7 @@ pub(crate) use clock::Clock;
 #[cfg(feature = "sqlite")]
 pub(crate) use desk::{Grant, Ticket, acted_further, allowance, give_up};
 pub(crate) use desk::{lives, now, release_locks};
+pub(crate) use disturbed::disturbed;
 pub(crate) use operation::{Act, Operation, Turn as OperationTurn, operate};
 pub(crate) use plan::{Background, Call, Habits, Handlers, Plan, Turn};
 pub(crate) use replay::Machine;

@@ -14,7 +14,7 @@ use super::{
     desk::{Grant, Registered, Terms, Ticket},
     trace::{Facts, Injected, Words},
 };
-use crate::store::Process;
+use crate::{history::TaskName, store::Process};
 
 /// Something that a handle does as one step.
 pub(crate) trait Operation {
@@ -40,6 +40,7 @@ pub(crate) enum Act<T> {
 pub(crate) struct Turn {
     grant: Grant,
     now: Duration,
+    on_behalf: TaskName,
     /// What the step was; the operation fills it in.
     pub(crate) facts: Facts,
     /// Its words, if anybody wants them.
@@ -53,6 +54,15 @@ impl Turn {
         self.grant.fault
     }
 
+    /// Whether the operation, which can suffer this, is to suffer it: then it did.
+    pub(crate) fn suffers(&mut self, fault: Injected) -> bool {
+        let suffers = self.grant.fault == Some(fault);
+        if suffers {
+            self.facts.suffered = Some(fault);
+        }
+        suffers
+    }
+
     /// It has waited for a lock as long as its store does: it returns the store's own error now.
     pub(crate) fn must_give_up(&self) -> bool {
         self.grant.give_up
@@ -61,6 +71,11 @@ impl Turn {
     /// The virtual time.
     pub(crate) fn now(&self) -> Duration {
         self.now
+    }
+
+    /// The delivery that performs the operation.
+    pub(crate) fn on_behalf(&self) -> TaskName {
+        self.on_behalf
     }
 
     /// Whether anybody wants the words of this step.
@@ -103,11 +118,11 @@ impl<O: Operation + Unpin> Future for Operating<O> {
             }
             return Poll::Pending;
         };
-        let Some(Terms { grant, now, wants_words }) = ticket.turn(&this.process, context.waker()) else {
+        let Some(Terms { grant, now, on_behalf, wants_words }) = ticket.turn(&this.process, context.waker()) else {
             return Poll::Pending;
         };
         let facts = Facts { gave_up: grant.give_up, ..Facts::default() };
-        let mut turn = Turn { grant, now, facts, words: wants_words.then(Box::default) };
+        let mut turn = Turn { grant, now, on_behalf, facts, words: wants_words.then(Box::default) };
         let act = this.operation.act(&mut turn);
         match act {
             Act::Done(output) => {

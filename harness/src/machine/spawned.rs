@@ -96,6 +96,7 @@ impl Run<'_> {
 
     /// Lets a spawned task act.
     pub(super) fn poll_spawned(&mut self, task: TaskId, ready: Ready, grant: Grant) -> Result<(), Error> {
+        self.desk.acts_for(self.tasks[task].name);
         self.desk.grant(ready.id, grant);
         self.settle_tokio(task);
         self.desk.take_back_grant();

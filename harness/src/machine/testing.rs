@@ -254,13 +254,17 @@ fn line(event: &Event) -> String {
     }
 }
 
-/// The rows that are seen in the end, as `key=value`.
+/// The rows that are seen in the end, as `key=value`, and effects as `what detail times`.
 pub(crate) fn rows(replay: &Replay) -> Vec<String> {
     let mut rows = Vec::new();
     for (_, seen) in replay.observation.parts() {
         match seen {
             crate::store::Seen::Rows(seen) => rows.extend(seen.rows.iter().map(|row| row.join("="))),
             crate::store::Seen::Value(value) => rows.push(value.clone()),
+            crate::store::Seen::Performed(performed) => {
+                let each = performed.effects().iter();
+                rows.extend(each.map(|effect| format!("{} {} {}", effect.what, effect.detail, effect.by.len())));
+            }
         }
     }
     rows

@@ -167,6 +167,8 @@ pub(crate) struct Facts {
     pub(crate) suffered: Option<Injected>,
     /// It waited for a lock as long as its store does, and got the store's own error.
     pub(crate) gave_up: bool,
+    /// Its store refused it without waiting, since another transaction came first.
+    pub(crate) refused: bool,
     /// It told the broker that the message is settled.
     pub(crate) acks: bool,
     /// Synchronous code did it: who waits for such code can be dropped, the code goes on.
@@ -343,6 +345,11 @@ fn place(state: &mut impl Hasher, at: Coordinate) {
 }
 
 impl Facts {
+    /// It did not do what it was asked for, or the handler was told so: by a fault or by others who came first.
+    pub(crate) fn went_wrong(&self) -> bool {
+        self.suffered.is_some() || self.gave_up || self.refused
+    }
+
     /// All of them in a number: of a deadline only whether there is one, and not what follows from the rest, which is who may
     /// try again.
     fn bits(self) -> u16 {
@@ -356,8 +363,9 @@ impl Facts {
             | u16::from(self.gave_up) << 7
             | u16::from(self.observed_change) << 8
             | u16::from(self.deadline.is_some()) << 9
-            | u16::from(self.acks) << 10
-            | u16::from(self.stepped) << 11
+            | u16::from(self.refused) << 10
+            | u16::from(self.acks) << 11
+            | u16::from(self.stepped) << 12
     }
 }
 

@@ -5,13 +5,14 @@
 use std::{collections::BTreeSet, ops::ControlFlow, time::Duration};
 
 use super::{
+    excuses::Excuses,
     order::{Order, Places, Visited},
     reference::{References, Run, Used},
     renaming::{Likeness, Tokens},
     replies::Heard,
 };
 use crate::{
-    Error, History, Observation,
+    Contract, Error, History, Observation,
     machine::{
         Turn,
         trace::{Event, Fate, Replay, Settlement, Supplied},
@@ -43,6 +44,7 @@ pub(super) struct Case<'a> {
     /// What clients heard of it.
     pub(super) heard: Heard<'a>,
     tokens: Option<Tokens>,
+    excuses: Excuses,
 }
 
 /// Reference runs of one kind.
@@ -58,7 +60,7 @@ pub(super) struct Wanted {
 }
 
 impl<'a> Case<'a> {
-    pub(super) fn new(history: &'a History, replay: &'a Replay, order: Order) -> Self {
+    pub(super) fn new(contract: &Contract, history: &'a History, replay: &'a Replay, order: Order) -> Self {
         let fates = &replay.fates;
         let of = |which: &dyn Fn(usize) -> bool| (0..fates.len()).filter(|place| which(*place)).collect::<Places>();
         let must = of(&|place| fates[place].handled.is_some() || was_acknowledged(history, replay, place));
@@ -77,6 +79,7 @@ impl<'a> Case<'a> {
             unclear: None,
             heard: Heard::of(history, replay),
             tokens: None,
+            excuses: Excuses::of(contract, replay),
         }
     }
 
@@ -159,17 +162,18 @@ impl<'a> Case<'a> {
         self.same(&heard, &promised)
     }
 
-    /// Whether a reference run leaves what is seen, whatever was heard.
+    /// Whether a reference run leaves what is seen, whatever was heard, but for what the contract excuses.
     pub(super) fn leaves_the_same(&mut self, left: &Observation) -> bool {
         self.same(&self.replay.observation, left)
     }
 
     fn same(&mut self, observed: &Observation, left: &Observation) -> bool {
-        if left == observed {
+        let excuses = &self.excuses;
+        if left == observed || excuses.alike(observed, left) {
             return true;
         }
         let tokens = self.tokens.get_or_insert_with(|| Tokens::of(&self.replay.fates));
-        match tokens.compare(observed, left) {
+        match tokens.compare(observed, left, &|observed, left| excuses.alike(observed, left)) {
             Likeness::Same => true,
             Likeness::Different => false,
             Likeness::Unclear => {
@@ -177,6 +181,12 @@ impl<'a> Case<'a> {
                 false
             }
         }
+    }
+
+    /// Whether a reference run leaves this part of what is seen, but for what the contract excuses.
+    pub(super) fn leaves_the_same_at(&self, part: usize, left: &Observation) -> bool {
+        let seen = &self.replay.observation.parts()[part];
+        left.parts().get(part).is_some_and(|left| self.excuses.part_alike(seen, left))
     }
 
     /// Every turn that a message may have: with the time and the randomness of one of its deliveries, if they were used.
@@ -258,9 +268,7 @@ pub(super) fn was_calm(replay: &Replay) -> bool {
     let calm = |event: &Event| match event {
         Event::Crashed { .. } | Event::Cancelled { .. } => false,
         // Background work does the same again and again.
-        Event::Step { at, facts, .. } => {
-            facts.suffered.is_none() && !facts.gave_up && !(facts.changes && at.delivery().is_none())
-        }
+        Event::Step { at, facts, .. } => !facts.went_wrong() && !(facts.changes && at.delivery().is_none()),
         _ => true,
     };
     replay.fates.iter().all(once) && replay.events.iter().all(calm)

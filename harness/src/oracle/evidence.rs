@@ -39,7 +39,7 @@ impl Evidence {
                     if facts.observed_change {
                         told.note(message, position);
                     }
-                    if facts.suffered.is_some() || facts.gave_up {
+                    if facts.went_wrong() {
                         told.interrupted.insert(message);
                     }
                 }

@@ -62,7 +62,7 @@ impl Oracle {
             return Ok(Judgement::Violated);
         }
         // That messages disturb each other is allowed; that one overtook another within its key is not.
-        let mut without_contract = Case::new(history, replay, Order::of_real_time(&replay.fates));
+        let mut without_contract = Case::new(&self.contract, history, replay, Order::of_real_time(&replay.fates));
         let forbidden = self.contract.order_published && self.finds_it_right(subject, &mut without_contract)?;
         Ok(match (forbidden, without_contract.unclear) {
             (true, _) => Judgement::Violated,
@@ -86,7 +86,7 @@ impl Oracle {
             }
             order = order.and_as_published(&keys);
         }
-        Ok(Case::new(history, replay, order))
+        Ok(Case::new(&self.contract, history, replay, order))
     }
 
     /// Whether what is seen is what the likeliest reference run leaves: every message in the order in which they were

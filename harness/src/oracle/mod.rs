@@ -3,13 +3,15 @@
 //! Exactly once is judged in `exactly_once`, what clients hear in `replies`, progress in `progress`, what can be judged at all
 //! in `seen`. `case` works out
 //! which reference runs a replay has (`order` in which orders, `renaming` what counts as the same), `reference` makes and
-//! keeps them; `caps` tells beforehand whether they are too many. `naming` finds the anomaly that explains a violation,
-//! `evidence` what the trace says to that, `wrongs` what may be wrong at all. Which histories are judged is the search's.
+//! keeps them; `caps` tells beforehand whether they are too many; `excuses` says what of the outside world may be otherwise.
+//! `naming` finds the anomaly that explains a violation, `evidence` what the trace says to that, `wrongs` what may be wrong at
+//! all. Which histories are judged is the search's.
 
 mod caps;
 mod case;
 mod evidence;
 mod exactly_once;
+mod excuses;
 mod naming;
 mod order;
 mod progress;

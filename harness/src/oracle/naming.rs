@@ -100,7 +100,7 @@ impl Oracle {
         explanation: Explanation,
     ) -> Result<Explanation, Error> {
         let as_if = named.as_ref().map(|(_, _, as_if)| as_if.clone());
-        let mut real_time = Case::new(history, replay, Order::of_real_time(&replay.fates));
+        let mut real_time = Case::new(&self.contract, history, replay, Order::of_real_time(&replay.fates));
         let only_contract_forbids = self.contract.order_published && self.finds_it_right(subject, &mut real_time)?;
         if let (true, Some((Anomaly::Overwrote, message, _))) = (only_contract_forbids, named) {
             return Ok(Explanation { anomaly: Anomaly::Overwrote, message: Some(message), as_if, ..explanation });
@@ -136,7 +136,8 @@ impl Oracle {
         let mut ways = vec![Compared::All];
         if let Some((expected, _)) = expected {
             let (parts, right) = (case.replay.observation.parts(), expected.parts());
-            let differ: Vec<usize> = (0..parts.len().min(right.len())).filter(|at| parts[*at] != right[*at]).collect();
+            let both = 0..parts.len().min(right.len());
+            let differ: Vec<usize> = both.filter(|at| !case.leaves_the_same_at(*at, expected)).collect();
             if !differ.is_empty() && differ.len() < parts.len() && parts.len() == right.len() {
                 ways.push(Compared::Parts(differ));
             }

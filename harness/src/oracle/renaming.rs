@@ -1,7 +1,7 @@
 //! Observations are compared up to a renaming of ids that the harness made.
 //!
-//! Two kinds are its own: a broker's id of a copy (`broker-2`; copies are counted differently in a reference run), and a
-//! number that `Delivery::random` drew. The latter mostly need no renaming, since a reference run draws with the seed of
+//! Three kinds are its own: a broker's id of a copy (`broker-2`; copies are counted differently in a reference run), a
+//! receipt of the outside world (`receipt-2`; so is what happened there), and a number that `Delivery::random` drew. The latter mostly need no renaming, since a reference run draws with the seed of
 //! one of the message's own deliveries; only where one delivery drew anew (it ran its body again) do they differ, and then
 //! a number counts as drawn if the text holds exactly one of the first numbers of a delivery's sequence, in decimal or in
 //! hexadecimal. What a handler computes from one is not recognised.
@@ -17,6 +17,9 @@ use crate::{Observation, machine::trace::Fate, message::Supply, store::Seen};
 const DRAWS: usize = 8;
 /// So many renamings are tried.
 const MOST_RENAMINGS: usize = 720;
+
+/// Whether two observations are the same, ids included.
+type Alike<'a> = &'a dyn Fn(&Observation, &Observation) -> bool;
 
 /// Whether one observation is another, up to a renaming.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +41,7 @@ pub(super) struct Tokens {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     Broker,
+    Receipt,
     DrawnBy(usize),
 }
 
@@ -67,7 +71,7 @@ impl Tokens {
     }
 
     /// Whether a reference run left what is observed, but for the names of ids.
-    pub(super) fn compare(&self, observed: &Observation, left: &Observation) -> Likeness {
+    pub(super) fn compare(&self, observed: &Observation, left: &Observation, alike: Alike<'_>) -> Likeness {
         let (theirs, ours) = (self.ids(observed), self.ids(left));
         let kinds = |ids: &BTreeMap<Kind, Vec<String>>| -> Vec<(Kind, usize)> {
             ids.iter().map(|(kind, ids)| (*kind, ids.len())).collect()
@@ -76,7 +80,7 @@ impl Tokens {
             return Likeness::Different;
         }
         let blank = |seen: &Observation| self.rename(seen, &|kind, _| format!("{kind:?}"));
-        if blank(observed) != blank(left) {
+        if !alike(&blank(observed), &blank(left)) {
             return Likeness::Different;
         }
         let tries = ours.values().flat_map(|ids| 1..=ids.len()).try_fold(1_usize, usize::checked_mul);
@@ -86,7 +90,7 @@ impl Tokens {
         let ours: Vec<&String> = ours.values().flatten().collect();
         let theirs: Vec<(Kind, &String)> =
             theirs.iter().flat_map(|(kind, ids)| ids.iter().map(|id| (*kind, id))).collect();
-        match self.try_all(observed, left, &ours, &theirs, &mut Vec::new()) {
+        match self.try_all(&|left| alike(observed, left), left, &ours, &theirs, &mut Vec::new()) {
             true => Likeness::Same,
             false => Likeness::Different,
         }
@@ -95,7 +99,7 @@ impl Tokens {
     /// Tries every assignment of the observed ids to those of the reference run that goes on from `chosen`.
     fn try_all(
         &self,
-        observed: &Observation,
+        is_observed: &dyn Fn(&Observation) -> bool,
         left: &Observation,
         ours: &[&String],
         theirs: &[(Kind, &String)],
@@ -106,14 +110,14 @@ impl Tokens {
                 let at = ours.iter().position(|ours| *ours == id).expect("it was found in the same text");
                 theirs[chosen[at]].1.clone()
             });
-            return renamed == *observed;
+            return is_observed(&renamed);
         }
         // The ids stand in the order of their kinds on both sides, so many of each on one as on the other.
         let kind = theirs[chosen.len()].0;
         (0..theirs.len()).any(|next| {
             theirs[next].0 == kind && !chosen.contains(&next) && {
                 chosen.push(next);
-                let found = self.try_all(observed, left, ours, theirs, chosen);
+                let found = self.try_all(is_observed, left, ours, theirs, chosen);
                 chosen.pop();
                 found
             }
@@ -137,6 +141,9 @@ impl Tokens {
             match seen {
                 Seen::Value(value) => note(value),
                 Seen::Rows(rows) => rows.rows.iter().flatten().for_each(|cell| note(cell)),
+                Seen::Performed(performed) => {
+                    performed.effects().iter().flat_map(|it| [&it.what, &it.detail]).for_each(|text| note(text));
+                }
             }
         }
         ids
@@ -155,13 +162,16 @@ impl Tokens {
 
     /// Cuts a text into ids and what stands between them.
     fn cut<'t>(&self, text: &'t str, each: &mut dyn FnMut(Piece<'t>)) {
-        const BROKER: &str = "broker-";
+        const NUMBERED: [(&str, Kind); 2] = [("broker-", Kind::Broker), ("receipt-", Kind::Receipt)];
         let mut rest = text;
         while !rest.is_empty() {
-            let digits = rest.strip_prefix(BROKER).map_or(0, |after| run(after, |c| c.is_ascii_digit()));
+            let numbered = NUMBERED.iter().find_map(|(name, kind)| {
+                let digits = run(rest.strip_prefix(name)?, |c| c.is_ascii_digit());
+                (digits > 0).then_some((*kind, name.len() + digits))
+            });
             let word = run(rest, |c| c.is_ascii_alphanumeric());
-            let (piece, length) = if digits > 0 {
-                (Piece::Id(Kind::Broker, &rest[..BROKER.len() + digits]), BROKER.len() + digits)
+            let (piece, length) = if let Some((kind, length)) = numbered {
+                (Piece::Id(kind, &rest[..length]), length)
             } else if let Some(message) = self.drawn.get(&rest[..word]) {
                 (Piece::Id(Kind::DrawnBy(*message), &rest[..word]), word)
             } else {

@@ -56,7 +56,7 @@ impl Oracle {
         let mut unseen = Vec::new();
         for message in 0..messages {
             let without = self.plain(subject, history_without_faults, Some(message))?;
-            if without == all || tokens.compare(&all, &without) == Likeness::Same {
+            if without == all || tokens.compare(&all, &without, &|all, without| all == without) == Likeness::Same {
                 unseen.push(message);
             }
         }

@@ -2,9 +2,9 @@
 //!
 //! What would have left the same is said in `titles`.
 
-use std::sync::Arc;
+use std::{mem::discriminant, sync::Arc};
 
-use crate::store::{Observation, Rows, Seen};
+use crate::store::{Effect, Observation, Performed, Rows, Seen};
 
 use super::text::{LABEL, WIDTH, escape, fold, pad, shorten, thousands, width};
 
@@ -92,9 +92,11 @@ fn differing(all: &[&Observation], which: usize) -> Vec<String> {
 fn is_alone(parts: &[(Arc<str>, Seen)], at: usize) -> bool {
     let columns = |seen: &Seen| match seen {
         Seen::Rows(rows) => Some(rows.columns.to_vec()),
-        Seen::Value(_) => None,
+        Seen::Value(_) | Seen::Performed(_) => None,
     };
-    parts.iter().filter(|(_, seen)| columns(seen) == columns(&parts[at].1)).count() == 1
+    let like_it =
+        |seen: &Seen| discriminant(seen) == discriminant(&parts[at].1) && columns(seen) == columns(&parts[at].1);
+    parts.iter().filter(|(_, seen)| like_it(seen)).count() == 1
 }
 
 fn part((name, seen): &(Arc<str>, Seen), against: &[&Seen], alone: bool) -> Vec<String> {
@@ -102,6 +104,7 @@ fn part((name, seen): &(Arc<str>, Seen), against: &[&Seen], alone: bool) -> Vec<
     let rows = match seen {
         Seen::Value(value) => return vec![format!("{name} {}", escape(value))],
         Seen::Rows(rows) => rows,
+        Seen::Performed(performed) => return effects(Some(&name).filter(|_| !alone), performed, against),
     };
     let (shown, more) = telling_rows(rows, against);
     let more = (more > 0).then(|| format!("and {} more", thousands(more as u64)));
@@ -129,6 +132,40 @@ fn part((name, seen): &(Arc<str>, Seen), against: &[&Seen], alone: bool) -> Vec<
     }
 }
 
+/// What happened outside, a line each: `mail "m0" twice`.
+fn effects(name: Option<&String>, performed: &Performed, against: &[&Seen]) -> Vec<String> {
+    let against: Vec<Seen> = against.iter().filter_map(|other| other_effects(other)).collect();
+    let (shown, more) = telling_rows(&each(performed), &against.iter().collect::<Vec<_>>());
+    let mut lines: Vec<String> = shown.iter().map(|row| row.join(" ")).collect();
+    lines.extend((more > 0).then(|| format!("and {} more", thousands(more as u64))));
+    if lines.is_empty() {
+        lines.push("no effect".to_owned());
+    }
+    match (name, lines.len()) {
+        (None, _) => lines,
+        (Some(name), 1) => vec![format!("{name}: {}", lines[0])],
+        (Some(name), _) => std::iter::once(format!("{name}:")).chain(lines).collect(),
+    }
+}
+
+fn other_effects(seen: &Seen) -> Option<Seen> {
+    match seen {
+        Seen::Performed(performed) => Some(Seen::Rows(each(performed))),
+        Seen::Value(_) | Seen::Rows(_) => None,
+    }
+}
+
+/// Effects as rows.
+fn each(performed: &Performed) -> Rows {
+    let times = |times: usize| match times {
+        1 => "once".to_owned(),
+        2 => "twice".to_owned(),
+        more => format!("{} times", thousands(more as u64)),
+    };
+    let row = |effect: &Effect| vec![effect.what.clone(), effect.detail.clone(), times(effect.by.len())];
+    Rows { columns: Arc::default(), rows: performed.effects().iter().map(row).collect(), ordered: false }
+}
+
 fn is_short(seen: &Seen) -> bool {
     matches!(seen, Seen::Rows(Rows { rows, .. }) if rows.len() <= 1)
 }
@@ -145,7 +182,7 @@ fn telling_rows(rows: &Rows, against: &[&Seen]) -> (Vec<Vec<String>>, usize) {
         let is_common = |row: &Vec<String>| {
             against.iter().all(|other| match other {
                 Seen::Rows(other) => count(&other.rows, row) == count(&rows.rows, row),
-                Seen::Value(_) => false,
+                Seen::Value(_) | Seen::Performed(_) => false,
             })
         };
         // A stable sort: otherwise they stay in their order.

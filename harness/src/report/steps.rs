@@ -49,7 +49,7 @@ fn end_of_tale(replay: &Replay) -> usize {
     let tells = |event: &Event| match event {
         Event::Step { facts, words, .. } => {
             let writes = words.as_ref().is_some_and(|words| !words.writes.is_empty());
-            facts.changes || facts.observed_change || facts.suffered.is_some() || facts.gave_up || writes
+            facts.changes || facts.observed_change || facts.went_wrong() || writes
         }
         Event::Crashed { .. } | Event::Cancelled { .. } => true,
         Event::Returned { answer: Answer::Done(Some(_)), .. } => true,

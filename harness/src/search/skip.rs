@@ -78,11 +78,7 @@ impl CrashRun {
     pub(super) fn passes(&mut self, event: &Event) {
         let harmless = match event {
             Event::Step { process, facts, .. } => {
-                self.process.as_ref() == Some(process)
-                    && !facts.changes
-                    && !facts.locks
-                    && !facts.gave_up
-                    && facts.suffered.is_none()
+                self.process.as_ref() == Some(process) && !facts.changes && !facts.locks && !facts.went_wrong()
             }
             _ => false,
         };

@@ -3,15 +3,19 @@
 //! Each store is a folder or file of its own. What a store's operations say of themselves to the machine
 //! (points, faults, locks) is in `machine::operation`.
 
+mod effects;
 mod key_value;
 mod observation;
+mod performed;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 mod tuples;
 
-pub use key_value::{KeyValue, KeyValueTransaction};
+pub use effects::{Effects, Receipt};
+pub use key_value::{Isolation, KeyValue, KeyValueTransaction};
 pub use observation::Observation;
 pub(crate) use observation::{Rows, Seen};
+pub(crate) use performed::{Effect, Performed, Performer};
 
 use crate::Error;
 

@@ -2,6 +2,8 @@
 
 use std::{fmt, sync::Arc};
 
+use super::Performed;
+
 /// What the outside can see of all stores: named values and named sets of rows.
 ///
 /// Rows are compared as a multiset unless their query orders them.
@@ -17,6 +19,8 @@ pub(crate) enum Seen {
     Value(String),
     /// The rows of a query.
     Rows(Rows),
+    /// What happened in the outside world.
+    Performed(Performed),
 }
 
 /// Rows of one query, each cell printed. Sorted when made, unless the query orders them.
@@ -58,6 +62,11 @@ impl Observation {
         self.parts.push((name, Seen::Rows(Rows { columns, rows, ordered })));
     }
 
+    /// Adds what happened in the outside world.
+    pub(crate) fn performed(&mut self, name: Arc<str>, performed: Performed) {
+        self.parts.push((name, Seen::Performed(performed)));
+    }
+
     /// Whether nothing was observed at all.
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty()
@@ -73,6 +82,7 @@ impl Observation {
         let parts = self.parts.iter().map(|(name, seen)| {
             let seen = match seen {
                 Seen::Value(value) => Seen::Value(change(value)),
+                Seen::Performed(performed) => Seen::Performed(performed.map_text(&change)),
                 Seen::Rows(Rows { columns, rows, ordered }) => {
                     let mut rows: Vec<Vec<String>> =
                         rows.iter().map(|row| row.iter().map(|cell| change(cell)).collect()).collect();

@@ -7,6 +7,7 @@ use std::{task::Waker, time::Duration};
 
 use super::{Claim, Grant, Report, TicketId, on_desk};
 use crate::{
+    history::TaskName,
     machine::trace::{Detail, Facts, Words},
     store::Process,
 };
@@ -21,10 +22,11 @@ pub(crate) enum Registered {
     Outside,
 }
 
-/// A turn: on what terms, when, and whether anybody wants to hear of it in words.
+/// A turn: on what terms, when, for which delivery, and whether anybody wants to hear of it in words.
 pub(crate) struct Terms {
     pub(crate) grant: Grant,
     pub(crate) now: Duration,
+    pub(crate) on_behalf: TaskName,
     pub(crate) wants_words: bool,
 }
 
@@ -70,7 +72,8 @@ impl Ticket {
                 desk.polled_in_vain(self.id, waker);
                 return None;
             };
-            Some(Terms { grant, now: desk.clock.now(), wants_words: desk.detail.get() >= Detail::Words })
+            let (now, wants_words) = (desk.clock.now(), desk.detail.get() >= Detail::Words);
+            Some(Terms { grant, now, on_behalf: desk.polled_for.get()?, wants_words })
         })
         .flatten()
     }

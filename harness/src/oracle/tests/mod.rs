@@ -7,6 +7,7 @@ mod judging;
 mod limits;
 mod models;
 mod names;
+mod outside;
 mod replies;
 mod script;
 mod supplies;

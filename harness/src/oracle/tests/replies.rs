@@ -100,7 +100,7 @@ fn the_report_shows_what_was_heard_and_what_should_have_been() {
     let heard = |seen: &Observation| {
         let parts = seen.parts().iter().map(|(name, seen)| match seen {
             crate::store::Seen::Value(value) => format!("{name} {value}"),
-            crate::store::Seen::Rows(_) => panic!("there is no table"),
+            crate::store::Seen::Rows(_) | crate::store::Seen::Performed(_) => panic!("there is no table"),
         });
         parts.collect::<Vec<_>>()
     };

@@ -10,7 +10,7 @@ use crate::{
     history::{Coordinate, Deferred, DeliveryName, Fault},
     machine::trace::{Acted, Answer, End, Event, Facts, Fate, Injected, Origin, Settlement, Supplied, Unused, Words},
     oracle::{AsIf, Explanation},
-    store::{Observation, Process},
+    store::{Observation, Performer, Process},
 };
 
 /// Names that finders of reasons know, and texts of characters that could do harm.
@@ -70,9 +70,10 @@ fn words() -> impl Strategy<Value = Option<Box<Words>>> {
 
 fn facts() -> impl Strategy<Value = Facts> {
     let suffered = prop_oneof![Just(None), Just(Some(Injected::Fail)), Just(Some(Injected::LoseReply))];
-    (any::<[bool; 3]>(), suffered).prop_map(|([changes, gave_up, observed_change], suffered)| Facts {
+    (any::<[bool; 4]>(), suffered).prop_map(|([changes, gave_up, refused, observed_change], suffered)| Facts {
         changes,
         gave_up,
+        refused,
         observed_change,
         suffered,
         ..Facts::default()
@@ -140,7 +141,11 @@ fn observation() -> impl Strategy<Value = Observation> {
     proptest::collection::vec(part, 0..4).prop_map(|parts| {
         let mut seen = Observation::default();
         for (name, columns, rows, ordered) in parts {
-            if columns.is_empty() {
+            if columns.is_empty() && ordered {
+                let by = Performer { on_behalf: DeliveryName::new(0, 1).into(), by_key: false };
+                let happened = rows.into_iter().map(|row| (name.clone(), row.join(" "), by));
+                seen.performed(name.as_str().into(), happened.collect());
+            } else if columns.is_empty() {
                 seen.set(&name, rows);
             } else {
                 seen.rows(&name, columns, rows, ordered);

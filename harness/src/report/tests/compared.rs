@@ -2,8 +2,9 @@
 
 use super::assert_reads;
 use crate::{
+    history::DeliveryName,
     report::observed::{Side, sides},
-    store::Observation,
+    store::{Observation, Performer},
 };
 
 fn compare(expected: &Observation, observed: &Observation) -> String {
@@ -168,4 +169,68 @@ fn nothing_at_all_and_parts_that_do_not_match() {
             and 2 more
 "#,
     );
+}
+
+/// What happened outside, in so many worlds of these names.
+fn outside(worlds: &[(&str, &[(&str, &str)])]) -> Observation {
+    let by = Performer { on_behalf: DeliveryName::new(0, 1).into(), by_key: false };
+    let mut seen = Observation::default();
+    for (name, happened) in worlds {
+        let happened = happened.iter().map(|(what, detail)| ((*what).to_owned(), (*detail).to_owned(), by));
+        seen.performed((*name).into(), happened.collect());
+    }
+    seen
+}
+
+#[test]
+fn effects_say_how_often_they_happened() {
+    let mail = ("mail", "\"m0\"");
+    assert_reads(
+        &compare(&outside(&[("effects", &[mail])]), &outside(&[("effects", &[mail; 2])])),
+        r#"
+  expected  mail "m0" once     m0 delivered once
+  observed  mail "m0" twice    as if m0 had never been delivered
+"#,
+    );
+    assert_reads(
+        &compare(&outside(&[("effects", &[mail; 3])]), &outside(&[("effects", &[])])),
+        r#"
+  expected  mail "m0" 3 times  m0 delivered once
+  observed  no effect          as if m0 had never been delivered
+"#,
+    );
+    let (two, one) = ([mail, ("call", "7")], [mail]);
+    assert_reads(
+        &compare(&outside(&[("effects", &two)]), &outside(&[("effects", &one)])),
+        r#"
+  expected  m0 delivered once
+            call 7 once
+            mail "m0" once
+  observed  as if m0 had never been delivered
+            mail "m0" once
+"#,
+    );
+}
+
+#[test]
+fn several_outside_worlds_say_which_they_are() {
+    let mail = ("mail", "\"m0\"");
+    let (expected, observed) = (outside(&[("post", &[mail]), ("bank", &[])]), outside(&[("post", &[]), ("bank", &[])]));
+    assert_reads(
+        &compare(&expected, &observed),
+        r#"
+  expected  post: mail "m0" once  m0 delivered once
+  observed  post: no effect       as if m0 had never been delivered
+"#,
+    );
+}
+
+#[test]
+fn of_many_effects_those_are_shown_that_differ() {
+    let details: Vec<String> = (0..12).map(|at| at.to_string()).collect();
+    let mut happened: Vec<(&str, &str)> = details.iter().map(|detail| ("mail", detail.as_str())).collect();
+    let expected = outside(&[("effects", &happened)]);
+    happened.push(("mail", "7"));
+    let text = compare(&expected, &outside(&[("effects", &happened)]));
+    assert!(text.contains("mail 7 once") && text.contains("mail 7 twice") && text.contains("and 10 more"), "{text}");
 }

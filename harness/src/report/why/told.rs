@@ -139,13 +139,14 @@ impl<'a> Told<'a> {
         })
     }
 
-    /// The last step of a delivery that was made to fail or gave up.
+    /// The last step of a delivery that was made to fail, gave up or was refused.
     pub(super) fn failure(&self, of: impl Into<TaskName>) -> Option<CutShort> {
-        let failed = |step: &&Step<'a>| step.facts.suffered.is_some() || step.facts.gave_up;
+        let failed = |step: &&Step<'a>| step.facts.went_wrong();
         let step = self.of(of).rfind(failed)?;
         let text = match step.facts.suffered {
             Some(Injected::Fail) => format!("{} failed", step.at),
             Some(Injected::LoseReply) => format!("the reply of {} was lost", step.at),
+            None if step.facts.refused => format!("{} was refused", step.at),
             None => format!("{} gave up waiting for a lock", step.at),
         };
         Some(CutShort { event: step.event, text, at: Some(step.at), is_crash: false })
@@ -190,9 +191,9 @@ impl Step<'_> {
         self.facts.observed_change
     }
 
-    /// Whether it did anything: an operation that failed or gave up did not.
+    /// Whether it did anything: an operation that failed, gave up or was refused did not.
     pub(super) fn took_effect(&self) -> bool {
-        self.facts.suffered != Some(Injected::Fail) && !self.facts.gave_up
+        self.facts.suffered != Some(Injected::Fail) && !self.facts.gave_up && !self.facts.refused
     }
 
     /// Whether it read a thing and wrote none: a check.

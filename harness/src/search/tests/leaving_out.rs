@@ -14,7 +14,7 @@ use super::{
     toys::{self, options, search},
 };
 use crate::{
-    Contract, Delivery, DeliveryModel, Error, History, KeyValue, Messages, Observation,
+    Contract, Delivery, DeliveryModel, Error, History, Isolation, KeyValue, Messages, Observation,
     history::Published,
     machine::trace::{Replay, heard},
     oracle::{Judgement, Oracle},
@@ -149,6 +149,17 @@ fn what_is_skipped_changes_nothing() {
     skips_change_nothing(&mut remembers(), 2, 2);
     skips_change_nothing(&mut toys::subject(harmed_by_an_earlier_meeting), 2, 2);
     skips_change_nothing(&mut remembers_a_meeting(), 2, 2);
+}
+
+#[test]
+fn what_is_skipped_changes_nothing_at_weaker_levels() {
+    for (isolation, lost_updates) in [(Isolation::ReadCommitted, true), (Isolation::Snapshot, false)] {
+        skips_change_nothing(&mut toys::subject_at(isolation, toys::looks_first), 1, 2);
+        skips_change_nothing(&mut toys::subject_at(isolation, toys::reads_and_writes_back), 2, 2);
+        skips_change_nothing(&mut toys::subject_at(isolation, toys::third_time), 1, 2);
+        let wrongs = wrongs(&mut toys::subject_at(isolation, toys::reads_and_writes_back), &options(2, 2));
+        assert_eq!(wrongs.is_empty(), !lost_updates, "{isolation:?}: {wrongs:?}");
+    }
 }
 
 #[test]

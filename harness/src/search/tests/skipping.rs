@@ -8,15 +8,16 @@ use super::{
     toys::{self, options},
 };
 use crate::{
-    Error, History, Observation, Process,
+    Delivery, Effects, Error, History, KeyValue, Messages, Observation, Process,
     history::{DeliveryName, Fault},
-    machine::trace::{Acted, Answer, End, Event, Facts, Fate, Injected, Origin, Replay, Supplied},
+    machine::trace::{Acted, Answer, Detail, End, Event, Facts, Fate, Injected, Origin, Replay, Supplied},
     oracle::Judgement,
     search::{
         Judge, by_fault_count,
         skip::{CrashRun, Met, Seen},
     },
-    subject::Subject,
+    subject::{Job, Subject},
+    world::{Boot, World},
 };
 
 fn replay(events: Vec<Event>) -> Replay {
@@ -134,6 +135,25 @@ fn a_trace_that_was_seen_is_not_judged_again_but_goes_on_where_further_faults_ma
         parent.faults.pop().is_some() && !judged.contains(&parent.to_string())
     };
     assert!(judge.0.iter().any(of_one_that_was_not), "what was not judged anew had children that were");
+}
+
+#[test]
+fn a_lull_tells_which_deliveries_were_disturbed() {
+    // Whichever of two deliveries reads in vain: all else comes to the same, but only one of them may repeat its mail.
+    let handler = async |(kv, outside): &(KeyValue, Effects), m: &Delivery<i64>| {
+        outside.perform("mail", m.id()).await?;
+        kv.get("setting").await.map_or(Ok(()), |_| Ok::<_, Error>(()))
+    };
+    let mut subject =
+        World::new((KeyValue::new("kv"), Effects::new()), Boot::handles(), Messages::from(1..1000_i64), handler);
+    let mut key = |fails: &str| {
+        let history = toys::history(&subject, 1, &format!("overlap m0#1.1\nfail {fails}\n"));
+        let replay = subject.run(Job::Replay(&history), Detail::Lulls).unwrap();
+        assert_eq!(replay.unused, []);
+        replay.lulls.last().expect("the stores can tell").key
+    };
+    assert_eq!(key("m0#1.2"), key("m0#1.2"));
+    assert_ne!(key("m0#1.2"), key("m0#2.2"));
 }
 
 /// Says that it cannot say.

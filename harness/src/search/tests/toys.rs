@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 
 use crate::{
-    Delivery, DeliveryModel, Error, History, KeyValue, Messages,
+    Delivery, DeliveryModel, Error, History, Isolation, KeyValue, Messages,
     history::Published,
     machine::{
         Turn,
@@ -21,7 +21,15 @@ pub(super) fn subject<F>(handler: F) -> impl Subject
 where
     F: AsyncFn(&KeyValue, &Delivery<i64>) -> Result<(), Error> + Send + Sync + 'static,
 {
-    let store = KeyValue::new("bank").observe_prefix("balance");
+    subject_at(Isolation::Serializable, handler)
+}
+
+/// The same where transactions keep apart so far.
+pub(super) fn subject_at<F>(isolation: Isolation, handler: F) -> impl Subject
+where
+    F: AsyncFn(&KeyValue, &Delivery<i64>) -> Result<(), Error> + Send + Sync + 'static,
+{
+    let store = KeyValue::new("bank").isolation(isolation).observe_prefix("balance");
     World::new(store, Boot::handles(), Messages::from(1..1000_i64), handler)
 }
 
@@ -52,6 +60,16 @@ pub(super) async fn atomic(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error
     let tx = kv.begin().await?;
     if tx.put_if_absent(m.id(), "seen", None).await? {
         tx.add("balance", *m.payload()).await?;
+    }
+    tx.commit().await
+}
+
+/// Reads the balance and writes it back, in a transaction: right only where nobody else writes meanwhile.
+pub(super) async fn reads_and_writes_back(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
+    let tx = kv.begin().await?;
+    if tx.put_if_absent(m.id(), "seen", None).await? {
+        let balance = tx.get("balance").await?.and_then(|balance| balance.parse::<i64>().ok()).unwrap_or(0);
+        tx.put("balance", &(balance + m.payload()).to_string()).await?;
     }
     tx.commit().await
 }

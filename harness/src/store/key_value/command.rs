@@ -4,7 +4,7 @@
 
 use std::{fmt::Display, time::Duration};
 
-use super::state::{Entry, View};
+use super::{state::Entry, view::View};
 use crate::{Error, history::Amount};
 
 /// One thing to do with one key.
@@ -13,7 +13,7 @@ pub(super) trait Command {
     type Reply;
     /// It looks at what stands under its key.
     const READS: bool;
-    /// It may write, and so waits while another transaction is open.
+    /// It may write, and so perhaps waits for a transaction that is open.
     const WRITES: bool;
 
     fn key(&self) -> &str;

@@ -1,15 +1,18 @@
 //! [`KeyValue`]: a durable key-value store as Redis is one, in memory.
 //!
 //! Here: the store and its handle. What it holds is in `state`, what can be asked of it in `command`, when that acts and
-//! what can go wrong in `operation`, transactions in `transaction`, which keys are looked at in `observe`.
+//! what can go wrong in `operation`, transactions in `transaction`, how far they keep apart in `isolation`, which keys are
+//! looked at in `observe`.
 
 mod command;
+mod isolation;
 mod observe;
 mod operation;
 mod state;
 #[cfg(test)]
 mod tests;
 mod transaction;
+mod view;
 
 use std::{
     sync::{Arc, Mutex},
@@ -27,6 +30,7 @@ use crate::{
     machine::{self, operate},
     store::Process,
 };
+pub use isolation::Isolation;
 pub use transaction::KeyValueTransaction;
 
 /// A durable key-value store as Redis is one: it is in memory here, but outlives every crash of a process.
@@ -38,7 +42,7 @@ pub use transaction::KeyValueTransaction;
 /// # Guarantees
 /// Each operation is atomic. Transactions ([`begin`](KeyValue::begin)) are serializable, by one writer at a time: while one
 /// is open, other transactions and writes wait for it for up to 5 s of virtual time, and reads outside of it see what was
-/// committed last. Keys expire in virtual time, exactly: a key with a time to live of 30 s is gone 30 s later.
+/// committed last. [`isolation`](KeyValue::isolation) makes it weaker. Keys expire in virtual time, exactly: a key with a time to live of 30 s is gone 30 s later.
 ///
 /// # Limits
 /// A handle works only inside of a handler that the harness runs, and never again after its process has died. Nothing is
@@ -71,6 +75,13 @@ impl KeyValue {
     /// An empty store of this name, of which nothing is observed yet.
     pub fn new(name: &str) -> Self {
         Self { state: Arc::new(Mutex::new(State::named(name))), process: None }
+    }
+
+    /// Transactions keep apart so far. [`Isolation::Serializable`] by default.
+    #[must_use]
+    pub fn isolation(self, isolation: Isolation) -> Self {
+        lock(&self.state).isolation = isolation;
+        self
     }
 
     /// Every key is observed.
@@ -169,7 +180,7 @@ impl KeyValue {
         self.alone(Delete(key)).await
     }
 
-    /// Begins a transaction, once no other one is open.
+    /// Begins a transaction: at once, or at [`Isolation::Serializable`] when no other one is open.
     ///
     /// # Errors
     /// Where the history breaks the connection, or no replay is going on; [`Error::Conflict`] where it waited too long for
@@ -203,7 +214,7 @@ impl Store for KeyValue {
     }
 
     fn digest(&mut self) -> Result<Option<u64>, Error> {
-        Ok(Some(lock(&self.state).digest()))
+        Ok(lock(&self.state).digest())
     }
 
     fn crash(&mut self, process: &Process) {

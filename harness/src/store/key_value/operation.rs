@@ -10,8 +10,10 @@ use std::{
 };
 
 use super::{
+    Isolation,
     command::Command,
-    state::{State, TransactionId, View},
+    state::{State, TransactionId},
+    view::View,
 };
 use crate::{
     Error,
@@ -19,17 +21,21 @@ use crate::{
     store::Process,
 };
 
-/// How long a writer waits for the transaction that is open.
+/// How long one waits for a transaction that is open.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What the store says when a connection breaks.
 const RESET: Error = Error::Injected { cause: "connection reset" };
 
-/// What it says of a transaction whose connection broke before.
-const ENDED: Error = Error::Injected { cause: "the transaction was rolled back when its connection was reset" };
+/// What it says of a transaction that ended with an error before.
+const ENDED: Error = Error::Injected { cause: "the transaction was rolled back by an earlier error" };
 
 /// What it says to a writer that waited too long.
 const LOCKED: Error = Error::Conflict { cause: "locked by another transaction" };
+
+/// What it says to one that cannot commit.
+const OVERTAKEN: Error =
+    Error::Conflict { cause: "a key that it wrote was written by another transaction since it began" };
 
 pub(super) fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -74,19 +80,20 @@ impl<C: Command> Operation for Autocommit<'_, C> {
         let state = &mut *lock(self.state);
         state.saw(turn.now());
         turn.facts.can_fail = true;
-        if suffers(turn, Injected::Fail) {
+        if turn.suffers(Injected::Fail) {
             return failed(turn, || command.what(), RESET);
         }
-        if C::WRITES && (state.is_locked() || turn.must_give_up()) {
+        if C::WRITES && (state.forbids_to_write(command.key(), None) || turn.must_give_up()) {
             return wait(turn, || command.what());
         }
-        let mut view = View::committed(state, turn.now());
+        let mut view = View::new(state, turn.now(), None);
         let reply = command.run(&mut view);
         turn.facts.reads_clock = view.read_clock;
         turn.facts.deadline = view.deadline;
         turn.facts.changes = view.changed;
+        turn.facts.locks = view.locks;
         turn.facts.can_lose_reply = view.changed;
-        let lost = view.changed && suffers(turn, Injected::LoseReply);
+        let lost = view.changed && turn.suffers(Injected::LoseReply);
         tell(turn, command, &reply, lost);
         Act::Done(if lost { Err(RESET) } else { reply })
     }
@@ -103,16 +110,24 @@ impl<C: Command> Operation for Within<'_, C> {
         let command = &self.command;
         let state = &mut *lock(self.state);
         state.saw(turn.now());
-        if !state.is_open(self.transaction) {
+        let Some(at) = state.place(self.transaction) else {
             return failed(turn, || command.what(), ENDED);
-        }
+        };
         turn.facts.can_fail = true;
-        if suffers(turn, Injected::Fail) {
-            end(turn, state);
+        if turn.suffers(Injected::Fail) {
+            end(turn, state, at);
             return failed(turn, || command.what(), RESET);
         }
-        let mut view = View::pending(state, turn.now());
+        if turn.must_give_up() {
+            end(turn, state, at);
+            return wait(turn, || command.what());
+        }
+        if C::WRITES && state.forbids_to_write(command.key(), Some(at)) {
+            return wait(turn, || command.what());
+        }
+        let mut view = View::new(state, turn.now(), Some(at));
         let reply = command.run(&mut view);
+        turn.facts.locks = view.locks;
         turn.facts.reads_clock = view.read_clock;
         turn.facts.deadline = view.deadline;
         tell(turn, command, &reply, false);
@@ -132,13 +147,13 @@ impl Operation for Begin<'_> {
         let state = &mut *lock(self.state);
         state.saw(turn.now());
         turn.facts.can_fail = true;
-        if suffers(turn, Injected::Fail) {
+        if turn.suffers(Injected::Fail) {
             return failed(turn, what, RESET);
         }
-        if state.is_locked() || turn.must_give_up() {
+        if state.forbids_to_begin() || turn.must_give_up() {
             return wait(turn, what);
         }
-        turn.facts.locks = true;
+        turn.facts.locks = state.isolation == Isolation::Serializable;
         say(turn, what, || "ok".to_owned());
         Act::Done(Ok(state.begin(self.process.clone())))
     }
@@ -155,20 +170,27 @@ impl Operation for Commit<'_> {
         let what = || "commit".to_owned();
         let state = &mut *lock(self.state);
         state.saw(turn.now());
-        if !state.is_open(self.transaction) {
-            return failed(turn, what, ENDED);
-        }
+        let Some(at) = state.place(self.transaction) else { return failed(turn, what, ENDED) };
+        let (writes, overtaken) = (state.has_pending(at), state.is_overtaken(at));
         turn.facts.can_fail = true;
-        turn.facts.can_lose_reply = state.has_pending();
-        if suffers(turn, Injected::Fail) {
-            end(turn, state);
+        turn.facts.can_lose_reply = writes && !overtaken;
+        if turn.suffers(Injected::Fail) {
+            end(turn, state, at);
             return failed(turn, what, RESET);
         }
-        let lost = state.has_pending() && suffers(turn, Injected::LoseReply);
-        turn.words(|words| words.writes = state.pending_keys());
-        turn.facts.changes = state.commit();
-        turn.facts.locks = true;
-        release_locks();
+        if overtaken {
+            turn.facts.refused = true;
+            end(turn, state, at);
+            return failed(turn, what, OVERTAKEN);
+        }
+        let lost = writes && turn.suffers(Injected::LoseReply);
+        turn.words(|words| words.writes = state.pending_keys(at));
+        if state.holds_locks(at) {
+            release_locks();
+        }
+        // At `Snapshot` nobody waited, but who wrote the same cannot commit any more.
+        turn.facts.locks = writes || state.holds_locks(at);
+        turn.facts.changes = state.commit(at);
         say(turn, what, || answer("ok".to_owned(), lost));
         Act::Done(if lost { Err(RESET) } else { Ok(()) })
     }
@@ -185,10 +207,8 @@ impl Operation for RollBack<'_> {
         let what = || "rollback".to_owned();
         let state = &mut *lock(self.state);
         state.saw(turn.now());
-        if !state.is_open(self.transaction) {
-            return failed(turn, what, ENDED);
-        }
-        end(turn, state);
+        let Some(at) = state.place(self.transaction) else { return failed(turn, what, ENDED) };
+        end(turn, state, at);
         say(turn, what, || "ok".to_owned());
         Act::Done(Ok(()))
     }
@@ -198,20 +218,13 @@ impl Operation for RollBack<'_> {
     }
 }
 
-/// Ends the open transaction with nothing.
-fn end(turn: &mut Turn, state: &mut State) {
-    state.roll_back();
-    turn.facts.locks = true;
-    release_locks();
-}
-
-/// Whether the step is to suffer this, which it can.
-fn suffers(turn: &mut Turn, fault: Injected) -> bool {
-    let suffers = turn.fault() == Some(fault);
-    if suffers {
-        turn.facts.suffered = Some(fault);
+/// Ends the open transaction at this place with nothing.
+fn end(turn: &mut Turn, state: &mut State, at: usize) {
+    if state.holds_locks(at) {
+        turn.facts.locks = true;
+        release_locks();
     }
-    suffers
+    state.roll_back(at);
 }
 
 /// A lock is taken: waits, or gives up.

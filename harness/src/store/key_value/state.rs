@@ -1,9 +1,11 @@
-//! What a key-value store holds: committed entries, the one open transaction and what it has written so far.
+//! What a key-value store holds: committed entries, and the open transactions with what each has written so far.
 //!
-//! Nothing of the machine is known here; what an operation is, and what can go wrong with it, is in `operation`.
+//! Nothing of the machine is known here; what an operation is, and what can go wrong with it, is in `operation`, how one
+//! sees the entries in `view`.
 //!
-//! Isolation is serializable by one writer at a time. A weaker one is another way to open a transaction: several at a time,
-//! each with `pending` writes of its own, and a [`View`] that reads from a snapshot or from what is committed by then.
+//! A transaction keeps what it wrote to itself until it commits; at `ReadCommitted` these keys are its locks. What it sees
+//! is that over what is committed. At `Snapshot` there is a layer in between: whatever others write over after it has
+//! begun is kept for it as it was, which makes its snapshot, and says at its commit whether it was overtaken.
 
 use std::{
     collections::BTreeMap,
@@ -14,36 +16,44 @@ use std::{
 
 use rustc_hash::FxHasher;
 
-use crate::{
-    Observation,
-    store::{Process, key_value::observe::Watched},
-};
+use super::{Isolation, observe::Watched};
+use crate::{Observation, store::Process};
 
 /// A store with more keys than this forgets them when it is reset.
 const MOST_KEYS_KEPT: usize = 1_000;
 
-/// Everything that outlives a crash, and the open transaction, which does not.
+/// Keys with what stands under them. `None` is that nothing does.
+type Entries = Vec<(String, Option<Entry>)>;
+
+/// Everything that outlives a crash, and the open transactions, which do not.
 #[derive(Debug)]
 pub(super) struct State {
     name: Arc<str>,
     /// `key` and `value`, as what is observed is headed.
     columns: Arc<[String]>,
     pub(super) watched: Vec<Watched>,
+    pub(super) isolation: Isolation,
     /// A key stays when its entry goes: most replays write the same ones.
-    committed: BTreeMap<String, Option<Entry>>,
-    open: Option<Open>,
-    /// What the open transaction wrote, in the order of the first write to each key. `None` is a deletion.
-    pending: Vec<(String, Option<Entry>)>,
+    pub(super) committed: BTreeMap<String, Option<Entry>>,
+    /// In the order in which they began; at `Serializable` one at most.
+    pub(super) open: Vec<Open>,
+    /// What the last transaction kept its writes in, emptied, for the next one.
+    spare: Entries,
     /// Transactions begun since the store was made. Never set back, so that a forgotten one is nobody else's.
     begun: u64,
     /// The latest virtual time that an operation acted at.
     now: Duration,
 }
 
+/// A transaction that has begun and not ended.
 #[derive(Debug)]
-struct Open {
+pub(super) struct Open {
     id: TransactionId,
     process: Process,
+    /// What it wrote, in the order of the first write to each key.
+    pub(super) pending: Entries,
+    /// What others have written over since it began, as it was then; only at `Snapshot`.
+    overtaken: Entries,
 }
 
 /// Which transaction.
@@ -59,7 +69,7 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    fn is_there(&self, now: Duration) -> bool {
+    pub(super) fn is_there(&self, now: Duration) -> bool {
         self.expires.is_none_or(|expires| now < expires)
     }
 }
@@ -70,9 +80,10 @@ impl State {
             name: name.into(),
             columns: ["key", "value"].map(str::to_owned).into(),
             watched: Vec::new(),
+            isolation: Isolation::default(),
             committed: BTreeMap::new(),
-            open: None,
-            pending: Vec::new(),
+            open: Vec::new(),
+            spare: Vec::new(),
             begun: 0,
             now: Duration::ZERO,
         }
@@ -84,8 +95,7 @@ impl State {
             self.committed.clear();
         }
         self.committed.values_mut().for_each(|entry| *entry = None);
-        self.pending.clear();
-        self.open = None;
+        self.open.clear();
         self.now = Duration::ZERO;
     }
 
@@ -94,66 +104,108 @@ impl State {
         self.now = self.now.max(now);
     }
 
-    /// Whether a transaction is open, so that nobody else may write.
-    pub(super) fn is_locked(&self) -> bool {
-        self.open.is_some()
+    /// The place of a transaction among those that are open, if it is.
+    pub(super) fn place(&self, transaction: TransactionId) -> Option<usize> {
+        self.open.iter().position(|open| open.id == transaction)
     }
 
-    pub(super) fn is_open(&self, transaction: TransactionId) -> bool {
-        self.open.as_ref().is_some_and(|open| open.id == transaction)
+    /// Whether nobody can begin now.
+    pub(super) fn forbids_to_begin(&self) -> bool {
+        self.isolation == Isolation::Serializable && !self.open.is_empty()
+    }
+
+    /// Whether this key cannot be written now, by the open transaction at this place or outside any.
+    pub(super) fn forbids_to_write(&self, key: &str, within: Option<usize>) -> bool {
+        match self.isolation {
+            Isolation::Serializable => within.is_none() && !self.open.is_empty(),
+            Isolation::ReadCommitted => {
+                let mut others = self.open.iter().enumerate().filter(|(at, _)| Some(*at) != within);
+                others.any(|(_, open)| open.wrote(key))
+            }
+            Isolation::Snapshot => false,
+        }
     }
 
     pub(super) fn begin(&mut self, process: Process) -> TransactionId {
         self.begun += 1;
         let id = TransactionId(self.begun);
-        self.open = Some(Open { id, process });
+        let pending = std::mem::take(&mut self.spare);
+        self.open.push(Open { id, process, pending, overtaken: Vec::new() });
         id
     }
 
-    /// Whether the open transaction wrote anything.
-    pub(super) fn has_pending(&self) -> bool {
-        !self.pending.is_empty()
+    /// What stands under this key, for the open transaction at this place or outside any; it may have expired.
+    pub(super) fn seen(&self, within: Option<usize>, key: &str) -> Option<&Entry> {
+        let own = within.and_then(|at| self.open[at].sees(key));
+        own.or_else(|| self.committed.get(key))?.as_ref()
     }
 
-    /// The keys that the open transaction wrote.
-    pub(super) fn pending_keys(&self) -> Vec<String> {
-        self.pending.iter().map(|(key, _)| key.clone()).collect()
+    /// Whether the open transaction at this place wrote anything.
+    pub(super) fn has_pending(&self, at: usize) -> bool {
+        !self.open[at].pending.is_empty()
     }
 
-    /// Publishes what the open transaction wrote. Whether that changed anything.
-    pub(super) fn commit(&mut self) -> bool {
-        self.open = None;
+    /// The keys that it wrote.
+    pub(super) fn pending_keys(&self, at: usize) -> Vec<String> {
+        self.open[at].pending.iter().map(|(key, _)| key.clone()).collect()
+    }
+
+    /// Whether somebody may have to wait until it ends.
+    pub(super) fn holds_locks(&self, at: usize) -> bool {
+        match self.isolation {
+            Isolation::Serializable => true,
+            Isolation::ReadCommitted => self.has_pending(at),
+            Isolation::Snapshot => false,
+        }
+    }
+
+    /// Whether another one that committed first wrote what it wrote too, so that it cannot commit.
+    pub(super) fn is_overtaken(&self, at: usize) -> bool {
+        let open = &self.open[at];
+        open.overtaken.iter().any(|(key, _)| open.wrote(key))
+    }
+
+    /// Publishes what it wrote. Whether that changed anything.
+    pub(super) fn commit(&mut self, at: usize) -> bool {
+        let mut pending = self.open.remove(at).pending;
         let mut changed = false;
-        for (key, entry) in self.pending.drain(..) {
+        for (key, entry) in pending.drain(..) {
+            if self.isolation == Isolation::Snapshot {
+                let before = self.committed.get(&key).and_then(Option::as_ref);
+                self.open.iter_mut().for_each(|other| other.keep(&key, before));
+            }
             let before = self.committed.entry(key).or_default();
             changed |= *before != entry;
             *before = entry;
         }
+        self.spare = pending;
         changed
     }
 
-    /// Forgets what the open transaction wrote.
-    pub(super) fn roll_back(&mut self) {
-        self.open = None;
-        self.pending.clear();
+    /// Forgets what it wrote.
+    pub(super) fn roll_back(&mut self, at: usize) {
+        self.spare = self.open.remove(at).pending;
+        self.spare.clear();
     }
 
-    /// A process died, and with it the connection that its transaction was on.
+    /// A process died, and with it the connections that its transactions were on.
     pub(super) fn crashed(&mut self, process: &Process) {
-        if self.open.as_ref().is_some_and(|open| open.process == *process) {
-            self.roll_back();
-        }
+        self.open.retain(|open| open.process != *process);
     }
 
-    /// A hash of every entry, with its time to live. Nothing else outlives a delivery.
-    pub(super) fn digest(&self) -> u64 {
+    /// A hash of every entry, with its time to live. Nothing else outlives a delivery, unless somebody forgot a transaction:
+    /// then it cannot be told.
+    pub(super) fn digest(&self) -> Option<u64> {
+        if !self.open.is_empty() {
+            return None;
+        }
         let mut hasher = FxHasher::default();
         for (key, entry) in &self.committed {
             if let Some(Entry { value, expires }) = entry {
                 (key, value, expires).hash(&mut hasher);
             }
         }
-        hasher.finish()
+        Some(hasher.finish())
     }
 
     pub(super) fn observe(&self, seen: &mut Observation) {
@@ -169,77 +221,20 @@ impl State {
     }
 }
 
-/// The entries as one operation sees them, and what it did to them.
-pub(super) struct View<'a> {
-    state: &'a mut State,
-    now: Duration,
-    in_transaction: bool,
-    /// Something that it read or wrote expires.
-    pub(super) read_clock: bool,
-    /// When what it wrote expires.
-    pub(super) deadline: Option<Duration>,
-    /// Something is not as it was.
-    pub(super) changed: bool,
-}
-
-impl<'a> View<'a> {
-    /// Reads what is committed and writes to it at once.
-    pub(super) fn committed(state: &'a mut State, now: Duration) -> Self {
-        Self { state, now, in_transaction: false, read_clock: false, deadline: None, changed: false }
+impl Open {
+    fn wrote(&self, key: &str) -> bool {
+        self.pending.iter().any(|(written, _)| written == key)
     }
 
-    /// As the open transaction sees it: with its own writes, which nobody else sees before it commits.
-    pub(super) fn pending(state: &'a mut State, now: Duration) -> Self {
-        Self { state, now, in_transaction: true, read_clock: false, deadline: None, changed: false }
+    /// What it sees under this key, if that is not what is committed.
+    fn sees(&self, key: &str) -> Option<&Option<Entry>> {
+        self.pending.iter().chain(&self.overtaken).find(|(written, _)| written == key).map(|(_, entry)| entry)
     }
 
-    pub(super) fn now(&self) -> Duration {
-        self.now
-    }
-
-    /// What stands under this key, if it is there and has not expired.
-    pub(super) fn get(&mut self, key: &str) -> Option<&Entry> {
-        let own = self.state.pending.iter().find(|(written, _)| self.in_transaction && written == key);
-        let entry = match own {
-            Some((_, entry)) => entry,
-            None => self.state.committed.get(key)?,
-        };
-        let entry = entry.as_ref()?;
-        self.read_clock |= entry.expires.is_some();
-        entry.is_there(self.now).then_some(entry)
-    }
-
-    /// Writes an entry.
-    pub(super) fn set(&mut self, key: &str, entry: Entry) {
-        self.replace(key, Some(entry));
-    }
-
-    /// Deletes an entry. Whether it was there.
-    pub(super) fn delete(&mut self, key: &str) -> bool {
-        self.replace(key, None)
-    }
-
-    /// Puts this in the place of what stands there. Whether that changed anything.
-    fn replace(&mut self, key: &str, entry: Option<Entry>) -> bool {
-        let State { pending, committed, .. } = &mut *self.state;
-        let own = pending.iter_mut().find(|(written, _)| self.in_transaction && written == key);
-        let is_own = own.is_some();
-        let before = match own {
-            Some((_, before)) => Some(before),
-            None => committed.get_mut(key),
-        };
-        let stands = before.as_deref().and_then(Option::as_ref);
-        self.read_clock |= stands.into_iter().chain(&entry).any(|entry| entry.expires.is_some());
-        if stands.filter(|entry| entry.is_there(self.now)) == entry.as_ref() {
-            return false;
+    /// Another one writes over what stands under this key: it goes on to see it, unless it saw something older.
+    pub(super) fn keep(&mut self, key: &str, before: Option<&Entry>) {
+        if self.overtaken.iter().all(|(written, _)| written != key) {
+            self.overtaken.push((key.to_owned(), before.cloned()));
         }
-        self.changed = true;
-        self.deadline = entry.as_ref().and_then(|entry| entry.expires);
-        match before {
-            Some(before) if is_own || !self.in_transaction => *before = entry,
-            _ if self.in_transaction => pending.push((key.to_owned(), entry)),
-            _ => drop(committed.insert(key.to_owned(), entry)),
-        }
-        true
     }
 }

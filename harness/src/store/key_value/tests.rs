@@ -1,4 +1,7 @@
-//! What a key-value store guarantees, tried through the machine.
+//! What a key-value store guarantees, tried through the machine; at the weaker levels in `isolation` and `anomalies`.
+
+mod anomalies;
+mod isolation;
 
 use std::time::Duration;
 

@@ -18,9 +18,12 @@ use crate::{
 
 /// A transaction on a [`KeyValue`](super::KeyValue) store, from its `begin`.
 ///
-/// It is serializable: it sees its own writes, nobody else does before it commits, and nobody else writes while it is
-/// open. Everything in it takes effect together at the commit or not at all. Dropped, it is rolled back at once, which is
-/// no step; in a process that has died, dropping it does nothing, and the store undoes it as when a connection breaks.
+/// It sees its own writes; nobody else does before it commits. Everything in it takes effect together at the commit or not
+/// at all. What it sees of others, and who waits for whom, is the store's [`Isolation`](super::Isolation): at
+/// `Serializable`, the default, nobody else writes while it is open. Dropped, it is rolled back at once, which is no step;
+/// in a process that has died, dropping it does nothing, and the store undoes it as when a connection breaks.
+///
+/// The clock is nobody's snapshot: what expires while a transaction is open is gone for it too.
 ///
 /// An operation that a history makes to fail breaks the connection: the transaction is rolled back there, and whatever is
 /// asked of it later is an error too.
@@ -51,7 +54,8 @@ impl KeyValueTransaction {
     /// Puts a value under a key, for good.
     ///
     /// # Errors
-    /// As for [`get`](Self::get).
+    /// As for [`get`](Self::get). At `ReadCommitted`, [`Error::Conflict`] where it waited too long for another transaction
+    /// that wrote this key: then this one is rolled back.
     pub async fn put(&self, key: &str, value: &str) -> Result<(), Error> {
         self.within(Put(key, value)).await
     }
@@ -59,7 +63,7 @@ impl KeyValueTransaction {
     /// Puts a value under a key that has none, for so long. Whether it did.
     ///
     /// # Errors
-    /// As for [`get`](Self::get).
+    /// As for [`put`](Self::put).
     pub async fn put_if_absent(&self, key: &str, value: &str, ttl: Option<Duration>) -> Result<bool, Error> {
         self.within(PutIfAbsent { key, value, ttl }).await
     }
@@ -67,7 +71,7 @@ impl KeyValueTransaction {
     /// Replaces a value that is as expected, for good. Whether it was.
     ///
     /// # Errors
-    /// As for [`get`](Self::get).
+    /// As for [`put`](Self::put).
     pub async fn compare_and_set(&self, key: &str, expected: &str, value: &str) -> Result<bool, Error> {
         self.within(CompareAndSet { key, expected, value }).await
     }
@@ -75,7 +79,7 @@ impl KeyValueTransaction {
     /// Deletes a value that is as expected. Whether it was.
     ///
     /// # Errors
-    /// As for [`get`](Self::get).
+    /// As for [`put`](Self::put).
     pub async fn compare_and_delete(&self, key: &str, expected: &str) -> Result<bool, Error> {
         self.within(CompareAndDelete { key, expected }).await
     }
@@ -83,7 +87,7 @@ impl KeyValueTransaction {
     /// Adds to the integer under a key, which is 0 where there is none. The sum.
     ///
     /// # Errors
-    /// As for [`get`](Self::get); and where the value is no integer or the sum is out of range, which leaves the
+    /// As for [`put`](Self::put); and where the value is no integer or the sum is out of range, which leaves the
     /// transaction open.
     pub async fn add(&self, key: &str, amount: i64) -> Result<i64, Error> {
         self.within(Add(key, amount)).await
@@ -92,7 +96,7 @@ impl KeyValueTransaction {
     /// Lets a key expire after so long from now. Whether it was there.
     ///
     /// # Errors
-    /// As for [`get`](Self::get).
+    /// As for [`put`](Self::put).
     pub async fn expire(&self, key: &str, ttl: Duration) -> Result<bool, Error> {
         self.within(Expire(key, ttl)).await
     }
@@ -100,7 +104,7 @@ impl KeyValueTransaction {
     /// Deletes a key. Whether it was there.
     ///
     /// # Errors
-    /// As for [`get`](Self::get).
+    /// As for [`put`](Self::put).
     pub async fn delete(&self, key: &str) -> Result<bool, Error> {
         self.within(Delete(key)).await
     }
@@ -109,7 +113,8 @@ impl KeyValueTransaction {
     ///
     /// # Errors
     /// Where the connection breaks: with `fail` nothing was committed, with `lose-reply` everything was, and the caller
-    /// cannot tell which. Where it broke before, nothing was.
+    /// cannot tell which. Where it broke before, nothing was. At `Snapshot`, [`Error::Conflict`] where another transaction
+    /// wrote a key that this one wrote, and committed first: then this one is rolled back.
     pub async fn commit(self) -> Result<(), Error> {
         operate(self.process.clone(), Commit { state: &self.state, transaction: self.id }).await
     }
@@ -117,7 +122,7 @@ impl KeyValueTransaction {
     /// Undoes everything that was written.
     ///
     /// # Errors
-    /// Where the connection broke before: it is all undone already. Nothing else can go wrong with it.
+    /// Where it ended with an error before: it is all undone already. Nothing else can go wrong with it.
     pub async fn rollback(self) -> Result<(), Error> {
         operate(self.process.clone(), RollBack { state: &self.state, transaction: self.id }).await
     }
@@ -129,9 +134,11 @@ impl Drop for KeyValueTransaction {
             return;
         }
         let mut state = lock(&self.state);
-        if state.is_open(self.id) {
-            state.roll_back();
-            release_locks();
+        if let Some(at) = state.place(self.id) {
+            if state.holds_locks(at) {
+                release_locks();
+            }
+            state.roll_back(at);
         }
     }
 }
