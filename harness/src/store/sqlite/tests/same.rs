@@ -3,7 +3,10 @@
 use rusqlite::TransactionBehavior;
 
 use super::*;
-use crate::machine::testing::{Given, Stage, at, crash, fail, lose_reply, overlap, pause, rows};
+use crate::machine::{
+    testing::{Given, Stage, at, crash, fail, lose_reply, overlap, pause, rows},
+    trace::Facts,
+};
 
 const SCHEMA: &str =
     "CREATE TABLE account(balance); INSERT INTO account VALUES (0); CREATE TABLE seen(id PRIMARY KEY);";
@@ -23,7 +26,10 @@ fn id(given: &Given) -> String {
 /// What happened, but for the words: an event is the same whoever tells of it.
 fn events(replay: &Replay) -> Vec<Event> {
     let plain = |event: &Event| match event.clone() {
-        Event::Step { at, process, facts, .. } => Event::Step { at, process, facts, words: None },
+        // That one of them is stepped is what they differ in.
+        Event::Step { at, process, facts, .. } => {
+            Event::Step { at, process, facts: Facts { stepped: false, ..facts }, words: None }
+        }
         Event::Blocked { at, process, until, .. } => Event::Blocked { at, process, until, words: None },
         // Which error it was differs: one from the engine, one from us.
         Event::Returned { delivery, process, answer: crate::machine::trace::Answer::Retry(_) } => {
