@@ -18,6 +18,9 @@ const BEYOND: u32 = 4;
 #[derive(Debug, Default)]
 pub(in crate::search) struct Decoder {
     deliveries: Vec<Made>,
+    /// For each round of background work the next place at which it can be struck, and by faults of which rank; none where it
+    /// is over.
+    rounds: Vec<Option<(u32, u8)>>,
     /// For each message how many deliveries it has, and what was done with it as a whole.
     messages: Vec<Whole>,
 }
@@ -72,6 +75,8 @@ impl Decoder {
         self.deliveries.clear();
         self.messages.clear();
         self.messages.resize(shapes.messages(), Whole::default());
+        self.rounds.clear();
+        self.rounds.resize(shapes.rounds.len(), Some((0, 0)));
         for message in 0..shapes.messages() {
             self.make(message, Class::First, None);
         }
@@ -101,7 +106,10 @@ impl Decoder {
     /// The fault that a number stands for. `None` where everything is over.
     fn fault(&mut self, shapes: &Shapes, digits: &mut Digits, processes: usize) -> Option<Fault> {
         let open = self.deliveries.iter().filter(|made| !made.over).count();
-        let nth = digits.of(open);
+        let nth = digits.of(open + self.rounds.iter().flatten().count());
+        if nth >= open {
+            return self.strike_round(shapes, nth - open, digits);
+        }
         let at = (0..self.deliveries.len()).filter(|at| !self.deliveries[*at].over).nth(nth)?;
         let mut made = self.deliveries[at];
         // A later delivery may turn out longer than is sure.
@@ -115,6 +123,29 @@ impl Decoder {
         self.strike(shapes, at, kind, place, digits, processes)
     }
 
+    /// A fault of the n-th round that is not over.
+    fn strike_round(&mut self, shapes: &Shapes, nth: usize, digits: &mut Digits) -> Option<Fault> {
+        const KINDS: [Kind; 6] =
+            [Kind::LoseReply, Kind::Crash, Kind::Pause, Kind::Fail, Kind::Cancel, Kind::Advance];
+        let (at, from) = (0..self.rounds.len()).filter_map(|at| Some((at, self.rounds[at]?))).nth(nth)?;
+        let (name, shape) = &shapes.rounds[at];
+        let possible = KINDS.map(|kind| if shapes.admits(kind) { left(shape.places(kind), from, kind) } else { 0 });
+        let kind = digits.of(possible.iter().filter(|places| **places != 0).count());
+        let (kind, places) = KINDS.into_iter().zip(possible).filter(|(_, places)| *places != 0).nth(kind)?;
+        let place = nth_bit(places, digits.next(places.count_ones()));
+        let is_over = matches!(kind, Kind::Crash | Kind::Cancel);
+        self.rounds[at] = (!is_over).then_some((place, kind.rank() + 1));
+        let at = name.operation(place + 1);
+        Some(match kind {
+            Kind::LoseReply => Fault::LoseReply { at },
+            Kind::Crash => Fault::Crash { at },
+            Kind::Pause => Fault::Pause { at, until: None },
+            Kind::Fail => Fault::Fail { at },
+            Kind::Cancel => Fault::Cancel { at },
+            _ => Fault::Advance { at, by: shapes.amounts[digits.of(shapes.amounts.len())] },
+        })
+    }
+
     /// The places at which this kind can strike a delivery now. What acts in the broker has one place, which says nothing.
     fn places(&self, shapes: &Shapes, made: &Made, kind: Kind) -> u64 {
         let message = made.name.message;
@@ -125,10 +156,7 @@ impl Decoder {
             Kind::Pause => shapes.messages() > 1 || self.messages[message].deliveries > 1,
             _ => true,
         };
-        let (place, rank) = made.from;
-        let from = if kind.rank() >= rank { place } else { place + 1 };
-        let left = if from > ACK { 0 } else { u64::MAX << from };
-        if possible { shapes.shape(message, made.class).places(kind) & left } else { 0 }
+        if possible { left(shapes.shape(message, made.class).places(kind), made.from, kind) } else { 0 }
     }
 
     /// The messages past which a delivery can be put off: those that come after it, or come again.
@@ -273,6 +301,12 @@ impl Decoder {
 
 fn coordinate(delivery: DeliveryName, place: u32) -> Coordinate {
     if place == ACK { delivery.ack() } else { delivery.operation(place + 1) }
+}
+
+/// Those of these places at which this kind can still strike.
+fn left(places: u64, (place, rank): (u32, u8), kind: Kind) -> u64 {
+    let from = if kind.rank() >= rank { place } else { place + 1 };
+    if from > ACK { 0 } else { places & (u64::MAX << from) }
 }
 
 /// The place of the bit of this number, from 0, among those that are set.

@@ -1,13 +1,14 @@
 //! What the deliveries of a workload's messages can suffer, and where: read off two replays.
 //!
 //! In the plain run each message is delivered a first time. Then each is delivered once more, since its acknowledgement was
-//! lost or the broker held a copy. Later deliveries look like one of these two. Which faults are made of that is `decode`.
+//! lost or the broker held a copy. Later deliveries look like one of these two. Rounds of background work are those of either
+//! run. Which faults are made of that is `decode`.
 
 use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     Error, History,
-    history::{Coordinate, DeliveryName, Fault, Place},
+    history::{Coordinate, DeliveryName, Fault, Place, RoundName, TaskName},
     machine::trace::{Detail, End, Event, Replay, Settlement},
     search::{
         Options,
@@ -116,10 +117,15 @@ pub(super) enum Class {
     Either,
 }
 
+/// So many rounds of background work are struck at most.
+const MOST_ROUNDS: usize = 8;
+
 /// What is known of the deliveries of one workload.
 #[derive(Clone, Debug, Default)]
 pub(in crate::search) struct Shapes {
     messages: Vec<[Shape; 3]>,
+    /// The rounds of background work that do something.
+    pub(super) rounds: Vec<(RoundName, Shape)>,
     /// By how much the clock is advanced, what leads to a deadline first.
     pub(super) amounts: Vec<Duration>,
     /// Whether a message whose acknowledgement was lost is delivered again.
@@ -162,6 +168,7 @@ impl Shapes {
         let mut amounts = Vec::new();
         for replay in [Some(&first), again.as_ref().map(|(_, replay)| replay)].into_iter().flatten() {
             amounts.extend(to_deadlines(&spans(replay), Duration::ZERO));
+            amounts.extend(&replay.periods);
             amounts.extend(ladder(&options.periods).into_iter().filter(|_| reads_clock(replay)));
         }
         for by in amounts {
@@ -173,15 +180,29 @@ impl Shapes {
             let is_idle = *kind == Kind::Advance && shapes.amounts.is_empty();
             shapes.admitted |= u16::from(!is_idle) << *kind as u16;
         }
+        for replay in [Some(&first), again.as_ref().map(|(_, replay)| replay)].into_iter().flatten() {
+            shapes.learn_rounds(replay);
+        }
         for message in 0..plain.messages.len() {
-            let one = shape(&first, DeliveryName::new(message, 1));
-            let other = again.as_ref().map_or(one, |(_, replay)| shape(replay, DeliveryName::new(message, 2)));
+            let one = shape(&first, DeliveryName::new(message, 1).into());
+            let other = again.as_ref().map_or(one, |(_, replay)| shape(replay, DeliveryName::new(message, 2).into()));
             shapes.messages.push([one, other, one.and(other)]);
         }
         shapes.redelivers = again.is_some_and(|(kind, replay)| {
             kind == Kind::LoseAck && replay.fates.iter().any(|fate| fate.supplied.len() > 1)
         });
         Ok(Ok(shapes))
+    }
+
+    fn learn_rounds(&mut self, replay: &Replay) {
+        for event in &replay.events {
+            let Event::RoundBegan { round, .. } = event else { continue };
+            let shape = shape(replay, (*round).into());
+            let is_new = self.rounds.iter().all(|(known, _)| known != round);
+            if is_new && shape != Shape::default() && self.rounds.len() < MOST_ROUNDS {
+                self.rounds.push((*round, shape));
+            }
+        }
     }
 
     pub(super) fn messages(&self) -> usize {
@@ -211,12 +232,12 @@ fn spans(replay: &Replay) -> BTreeSet<Duration> {
     spans
 }
 
-/// What this delivery could have suffered in this replay.
-fn shape(replay: &Replay, of: DeliveryName) -> Shape {
+/// What this delivery, or this round, could have suffered in this replay.
+fn shape(replay: &Replay, of: TaskName) -> Shape {
     const ANYWHERE: [Kind; 4] = [Kind::Overlap, Kind::Crash, Kind::Pause, Kind::Advance];
     let mut shape = Shape::default();
     let place = |at: &Coordinate| match at.place {
-        Place::Operation(number) if at.delivery() == Some(of) && (1..=ACK).contains(&number) => Some(number - 1),
+        Place::Operation(number) if at.task == of && (1..=ACK).contains(&number) => Some(number - 1),
         _ => None,
     };
     for event in &replay.events {
@@ -224,7 +245,9 @@ fn shape(replay: &Replay, of: DeliveryName) -> Shape {
             Event::Step { at, facts, .. } => {
                 let Some(place) = place(at) else { continue };
                 shape.suffers(&ANYWHERE, place);
-                shape.suffers(&[Kind::Beside], place);
+                if of.delivery().is_some() {
+                    shape.suffers(&[Kind::Beside], place);
+                }
                 if facts.can_fail {
                     shape.suffers(&[Kind::Fail], place);
                 }
@@ -235,7 +258,7 @@ fn shape(replay: &Replay, of: DeliveryName) -> Shape {
                     shape.suffers(&[Kind::LoseReply], place);
                 }
             }
-            Event::Settled { delivery, how, .. } if *delivery == of => match how {
+            Event::Settled { delivery, how, .. } if of == (*delivery).into() => match how {
                 Settlement::Acked | Settlement::AckLost => {
                     shape.suffers(&ANYWHERE, ACK);
                     shape.suffers(&[Kind::LoseAck], ACK);
