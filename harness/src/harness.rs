@@ -15,6 +15,19 @@ use crate::{
 ///
 /// A process is the handles of what is durable until [`process`](Harness::process) says otherwise.
 ///
+/// # Asynchronous handlers
+/// A handler is polled by hand, on one thread, within a paused tokio runtime. `tokio::time` follows the virtual clock: a sleep
+/// takes no time of yours, a timeout fires when the history lets the clock come so far. `tokio::sync` works as it does.
+/// What a handler spawns with `tokio::spawn` runs between the operations of handles as it likes, and each of its operations
+/// is a point of the delivery that spawned it; it goes on when its handler has returned or is cancelled, and never acts again
+/// after its process crashed. `join!`, `timeout` and `select!` over operations give a point for each.
+///
+/// What cannot be controlled makes the verdict [`Verdict::Inconclusive`], by its name: `spawn_blocking`, `spawn_local`, real
+/// I/O outside of [`step`](redeliver_point::step). A `select!` without `biased;` chooses at random: it is found out when
+/// a history is replayed. The clock is seen to be looked at where a handler waits for a timer, not where it asks
+/// `tokio::time::Instant::now()`: what is to expire by that needs a timer somewhere, or [`Delivery::now`]. A task that spins on
+/// `yield_now` while everybody else waits for time to pass hangs, as it does under tokio's own paused clock.
+///
 /// ```
 /// use redeliver_harness::{Delivery, Harness, KeyValue, Verdict};
 ///

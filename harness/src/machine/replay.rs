@@ -134,7 +134,7 @@ impl Machine {
         if replayed.is_ok() && runtime.alive() == 0 && !runtime.uses_threads() {
             self.runtime.set(Some(runtime));
         } else {
-            quiet::swallow(|| drop(runtime));
+            quiet::swallow(|| runtime.shut_down());
         }
         replayed.unwrap_or_else(|panic| Err(Error::Other(quiet::message(panic.as_ref()))))
     }

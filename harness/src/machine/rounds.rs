@@ -79,12 +79,18 @@ impl Run<'_> {
 
     /// The round that is due now, the one that has been so longest.
     pub(super) fn due_round(&self) -> Option<usize> {
+        if self.rounds.is_empty() {
+            return None;
+        }
         let now = self.desk.clock().now();
         self.waiting_rounds().filter(|(due, _)| *due <= now).min().map(|(_, round)| round)
     }
 
     /// When the next round begins, if one has to.
     pub(super) fn next_round(&self) -> Option<Duration> {
+        if self.rounds.is_empty() {
+            return None;
+        }
         self.waiting_rounds().map(|(due, _)| due).min()
     }
 

@@ -65,6 +65,11 @@ impl Runtime {
         Ok(Self { metrics: inner.metrics(), inner, shared, zero })
     }
 
+    /// Drops whatever is left in it, and waits for nobody: a thread of its pool may never end.
+    pub(super) fn shut_down(self) {
+        self.inner.shutdown_background();
+    }
+
     /// While the guard lives, this thread is in the runtime.
     pub(super) fn enter(&self) -> EnterGuard<'_> {
         self.inner.enter()
