@@ -366,3 +366,19 @@ fn a_delivery_that_is_overlapped_stands_with_all_that_it_spawned() {
     let who: Vec<bool> = steps(&overlapped).iter().map(|step| step.starts_with("m0#2")).collect();
     assert_eq!(who, [false, false, true, true, true, false], "{:#?}", lines(&overlapped));
 }
+
+#[test]
+fn of_those_who_wake_at_once_the_one_that_ran_last_goes_on_and_can_be_paused_at_its_ack() {
+    let mut stage = Stage::new(store(), async |_: &KeyValue, _: &Given| {
+        sleep(second(1)).await;
+        Ok::<_, Error>(())
+    });
+    let plain = stage.replay(2, &[]);
+    let began = ["p0 m0#1 delivered, First", "p0 m1#1 delivered, First", "clock 1s"];
+    assert_eq!(lines(&plain)[..3], began);
+    let answers = |replay: &Replay| lines(replay).into_iter().filter(|line| line.contains("Done")).collect::<Vec<_>>();
+    assert_eq!(answers(&plain), ["m1#1 Done", "m0#1 Done"]);
+    let paused = stage.replay(2, &[pause(delivery(1, 1).ack())]);
+    assert_eq!(unused(&paused), [""; 0]);
+    assert_eq!(lines(&paused)[3..6], ["m1#1 Done", "m0#1 Done", "m0#1 Acked"]);
+}

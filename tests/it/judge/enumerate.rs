@@ -30,9 +30,13 @@ pub struct Judged {
 }
 
 /// The order in which faults at one point act; of each rank there is at most one.
-const BESIDE: u8 = 1;
-const PAUSE: u8 = 2;
-const LAST: u8 = 3;
+const ADVANCE: u8 = 1;
+const BESIDE: u8 = 2;
+const PAUSE: u8 = 3;
+const LAST: u8 = 4;
+
+/// By how many seconds the clock is advanced, where anybody waited for a timer.
+const LADDER: [u64; 5] = [1, 31, 301, 3_601, 86_401];
 
 /// Every history of this program over messages of these amounts, with at most so many faults.
 pub fn histories(program: &Program, amounts: &[i64], faults: usize) -> Vec<Judged> {
@@ -70,25 +74,11 @@ impl<'a> Enumerator<'a> {
                 Move::Turn(at) => {
                     system.last = Some(at);
                     self.branch_at_point(&system, &faults, at);
-                    turn(&mut system, at);
                 }
-                Move::Deliver(copy) => {
-                    self.branch_at_delivery(&system, &faults, copy);
-                    let process = system.goes_to(copy);
-                    system.deliver(copy, process);
-                }
-                Move::Resume(at) => {
-                    system.tasks[at].hold = None;
-                    system.tasks[at].since = system.step;
-                }
-                Move::Clock(to) => system.now = to,
-                Move::GiveUp(at, to) => {
-                    system.now = to;
-                    let task = &mut system.tasks[at];
-                    (task.parked, task.gives_up, task.since) = (false, true, system.step);
-                }
-                Move::EndDeferrals => system.deferred.clear(),
+                Move::Deliver(copy) => self.branch_at_delivery(&system, &faults, copy),
+                _ => {}
             }
+            go(&mut system, next);
             self.branch_at_handling(&system, &faults, &handled_before);
         }
         let violated = !agrees(self.program, self.amounts, &system);
@@ -110,8 +100,17 @@ impl<'a> Enumerator<'a> {
     /// The faults that can happen at the point before which this delivery stands.
     fn branch_at_point(&mut self, system: &System<'a>, faults: &[Fault], at: TaskId) {
         let task = &system.tasks[at];
-        if faults.len() == self.most || task.gives_up {
+        if faults.len() == self.most || task.gives_up || matches!(task.place, Place::Fresh | Place::Asleep(_)) {
             return;
+        }
+        if task.faults_past < ADVANCE && sleeps(system) {
+            for by in LADDER {
+                self.with(system, faults, format!("advance {} {by}s", task.point()), |system| {
+                    system.tasks[at].faults_past = ADVANCE;
+                    system.jump(system.now + by);
+                    system.last_fault = system.now;
+                });
+            }
         }
         let (point, delivery, process) = (task.point(), task.delivery, task.process);
         if task.faults_past < BESIDE && system.is_unsettled(at) {
@@ -192,12 +191,49 @@ fn is_handled(system: &System<'_>) -> Vec<bool> {
     system.messages.iter().map(|fate| fate.handled.is_some()).collect()
 }
 
+/// Whether anybody waits for a timer before everything is over, if no further fault comes.
+fn sleeps(system: &System<'_>) -> bool {
+    let mut system = system.clone();
+    while !system.slept {
+        let Some(next) = system.next_move() else { return false };
+        system.step += 1;
+        go(&mut system, next);
+    }
+    true
+}
+
+/// One thing without a fault.
+fn go(system: &mut System<'_>, next: Move) {
+    match next {
+        Move::Turn(at) => {
+            system.last = Some(at);
+            turn(system, at);
+        }
+        Move::Deliver(copy) => {
+            let process = system.goes_to(copy);
+            system.deliver(copy, process);
+        }
+        Move::Resume(at) => {
+            system.tasks[at].hold = None;
+            system.tasks[at].since = system.step;
+        }
+        Move::Clock(to) => system.set_clock(to),
+        Move::GiveUp(at, to) => {
+            system.set_clock(to);
+            let task = &mut system.tasks[at];
+            (task.parked, task.gives_up, task.since) = (false, true, system.step);
+        }
+        Move::EndDeferrals => system.deferred.clear(),
+    }
+}
+
 /// One turn without a fault.
 fn turn(system: &mut System<'_>, at: TaskId) {
     match system.tasks[at].place {
         Place::Operation(_) if system.must_wait(at) => system.park(at),
         Place::Operation(_) => system.act(at, None),
         Place::Ack => system.end(at, true),
+        Place::Fresh | Place::Asleep(_) => system.arrive(at),
         Place::Over => unreachable!("a delivery that is over takes no turn"),
     }
 }
@@ -228,6 +264,7 @@ fn reference(program: &Program, amounts: &[i64], order: &[usize]) -> Option<Seen
         loop {
             match system.tasks[at].place {
                 Place::Operation(_) => system.act(at, None),
+                Place::Fresh | Place::Asleep(_) => system.arrive(at),
                 Place::Ack => break system.end(at, true),
                 Place::Over => return None,
             }

@@ -4,7 +4,7 @@ use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::program::{
     Insert::{IfAbsent, Plain, Unique},
-    Instruction::{self, Apply, Begin, Check, Commit, Emit, Mark, Rollback, Set},
+    Instruction::{self, Apply, Begin, Check, Commit, Emit, Mark, Rollback, Set, Sleep},
     Program,
 };
 
@@ -30,6 +30,9 @@ pub fn shapes() -> Vec<Vec<Instruction>> {
         vec![Begin, check, Apply, Mark(Plain), Commit, Emit],
         vec![Mark(IfAbsent), Emit],
         vec![check, Emit, Mark(Plain)],
+        vec![check, Sleep, Apply, Mark(Plain)],
+        vec![Begin, check, Sleep, Apply, Mark(Unique), Commit],
+        vec![Sleep, Mark(IfAbsent), Apply],
     ]
 }
 
@@ -95,5 +98,6 @@ fn instructions() -> impl Strategy<Value = Instruction> {
         Commit,
         Rollback,
         Emit,
+        Sleep,
     ])
 }

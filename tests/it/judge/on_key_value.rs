@@ -2,6 +2,8 @@
 //!
 //! Here only what one instruction is on that store. How a program goes on after each answer is [`Cursor`]'s.
 
+use std::time::Duration;
+
 use redeliver::{Delivery, Error, KeyValue, KeyValueTransaction};
 
 use super::program::{Answer, Cursor, Insert, Instruction, Next, Program, Reply};
@@ -26,6 +28,10 @@ pub async fn over_key_values(
         match cursor.next(program) {
             Next::Answered(Answer::Done) => return Ok(()),
             Next::Answered(Answer::Retry) => return Err("not now"),
+            Next::Sleep => {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                cursor.awakes();
+            }
             Next::Operation(instruction) => {
                 let reply = on_key_values(instruction, &mut transaction, stores, message).await;
                 cursor.answered(program, reply.unwrap_or(Reply::Failed));
@@ -67,6 +73,7 @@ async fn on_key_values(
         (Instruction::Begin, _) => *transaction = Some(bank.begin().await?),
         (Instruction::Commit, _) => transaction.take().expect("a transaction is open").commit().await?,
         (Instruction::Rollback, _) => transaction.take().expect("a transaction is open").rollback().await?,
+        (Instruction::Sleep, _) => unreachable!("who sleeps asks for nothing"),
     }
     Ok(Reply::Fine)
 }

@@ -3,6 +3,8 @@
 //!
 //! A mark is a row under a primary key, so that each kind of insert is the statement that someone would write for it.
 
+use std::time::Duration;
+
 use redeliver::{
     Delivery, Sqlite,
     rusqlite::{self, Connection, ErrorCode, Row, TransactionBehavior},
@@ -42,6 +44,10 @@ pub async fn by_operations(
     loop {
         match cursor.next(program) {
             Next::Answered(answer) => return answered(answer),
+            Next::Sleep => {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                cursor.awakes();
+            }
             Next::Operation(instruction) => {
                 let reply = operation(instruction, &mut transaction, bank, ledger, message).await;
                 cursor.answered(program, replied(instruction, reply));
@@ -75,15 +81,17 @@ async fn operation<'a>(
         }
         (Instruction::Commit, _) => transaction.take().expect("a transaction is open").commit().await.map(|()| 0),
         (Instruction::Rollback, _) => transaction.take().expect("a transaction is open").rollback().await.map(|()| 0),
+        (Instruction::Sleep, _) => unreachable!("who sleeps asks for nothing"),
     }
 }
 
-/// The program as plain rusqlite code. It has no ledger.
+/// The program as plain rusqlite code. It has no ledger, and does not sleep.
 pub fn by_statements(program: &Program, bank: &Connection, id: &str, amount: i64) -> Result<(), &'static str> {
     let mut cursor = Cursor::default();
     loop {
         match cursor.next(program) {
             Next::Answered(answer) => return answered(answer),
+            Next::Sleep => unreachable!("plain code does not sleep"),
             Next::Operation(instruction) => {
                 let reply = statement(instruction, bank, id, amount);
                 if instruction == Instruction::Commit && reply.is_err() && !bank.is_autocommit() {
@@ -104,7 +112,7 @@ fn statement(instruction: Instruction, bank: &Connection, id: &str, amount: i64)
         Instruction::Begin => bank.execute("BEGIN IMMEDIATE", []),
         Instruction::Commit => bank.execute("COMMIT", []),
         Instruction::Rollback => bank.execute("ROLLBACK", []),
-        Instruction::Emit => unreachable!("plain code is for programs without a ledger"),
+        Instruction::Emit | Instruction::Sleep => unreachable!("plain code has no ledger and does not sleep"),
     }
 }
 

@@ -37,6 +37,8 @@ pub enum Instruction {
     Rollback,
     /// Adds the message's amount to the ledger of another store, outside any transaction.
     Emit,
+    /// Waits for a second of virtual time: no operation, and so no point.
+    Sleep,
 }
 
 /// How a mark is inserted where there is one already.
@@ -82,6 +84,8 @@ pub struct Cursor {
 pub enum Next {
     /// This operation. A roll back may also be that of a handler that leaves.
     Operation(Instruction),
+    /// It waits for a second, and then goes on.
+    Sleep,
     /// It has answered.
     Answered(Answer),
 }
@@ -115,9 +119,15 @@ impl Cursor {
                 None => self.leaving = Some(Answer::Done),
                 Some(Instruction::Begin) if self.open => self.next += 1,
                 Some(Instruction::Commit | Instruction::Rollback) if !self.open => self.next += 1,
+                Some(Instruction::Sleep) => return Next::Sleep,
                 Some(instruction) => return Next::Operation(instruction),
             }
         }
+    }
+
+    /// Goes on after it has waited.
+    pub fn awakes(&mut self) {
+        self.next += 1;
     }
 
     /// Goes on with what the operation that came next answered.
@@ -125,7 +135,9 @@ impl Cursor {
         let leaves = self.leaving.is_some();
         let operation = match self.next(program) {
             Next::Operation(operation) => operation,
-            Next::Answered(_) => unreachable!("a handler that has answered asks for no operation"),
+            Next::Answered(_) | Next::Sleep => {
+                unreachable!("a handler that has answered, or waits, asks for no operation")
+            }
         };
         match operation {
             Instruction::Begin if reply == Reply::Fine => self.open = true,
@@ -164,6 +176,7 @@ impl fmt::Display for Instruction {
             Instruction::Commit => "commit",
             Instruction::Rollback => "roll back",
             Instruction::Emit => "ledger += amount",
+            Instruction::Sleep => "sleep 1 s",
         })
     }
 }
@@ -188,6 +201,7 @@ mod tests {
         loop {
             match cursor.next(program) {
                 Next::Answered(answer) => return (done, answer),
+                Next::Sleep => cursor.awakes(),
                 Next::Operation(operation) => {
                     let reply = replies.get(done.len()).copied().unwrap_or(Reply::Fine);
                     done.push(operation);

@@ -39,7 +39,8 @@ impl System<'_> {
 
     fn can_run(&self, at: TaskId) -> bool {
         let task = &self.tasks[at];
-        task.place != Place::Over && task.hold.is_none() && !task.parked
+        let sleeps = matches!(task.place, Place::Asleep(until) if until > self.now);
+        task.place != Place::Over && task.hold.is_none() && !task.parked && !sleeps
     }
 
     fn runnable(&self) -> Option<TaskId> {
@@ -77,6 +78,14 @@ impl System<'_> {
             self.copies.iter().filter_map(|copy| copy.due).filter(|due| (self.now + 1..=horizon).contains(due)).min();
         let parked = self.tasks.iter().enumerate().filter(|(_, task)| task.parked);
         let patience = parked.filter_map(|(at, task)| Some((task.patience?, at))).min();
+        let asleep = self.tasks.iter().filter_map(|task| match task.place {
+            Place::Asleep(until) => Some(until).filter(|until| *until > self.now),
+            _ => None,
+        });
+        let ours = due.into_iter().chain(patience.map(|(until, _)| until)).min();
+        if let Some(awakes) = asleep.min().filter(|awakes| ours.is_none_or(|ours| *awakes <= ours)) {
+            return Some(Move::Clock(awakes));
+        }
         match (due, patience) {
             (due, Some((until, at))) if due.is_none_or(|due| until <= due) => Some(Move::GiveUp(at, until)),
             (due, _) => due.map(Move::Clock),

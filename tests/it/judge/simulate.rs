@@ -39,6 +39,8 @@ pub struct System<'a> {
     pub deferred: Vec<(Delivery, usize)>,
     /// A fault so far changed nothing.
     pub idle: bool,
+    /// A handler has waited for a timer.
+    pub slept: bool,
 }
 
 /// One copy of a message that the broker holds.
@@ -87,6 +89,10 @@ pub struct Task {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
+    /// The handler has not been called.
+    Fresh,
+    /// It waits until then, at no point.
+    Asleep(u64),
     Operation(Instruction),
     Ack,
     Over,
@@ -130,6 +136,7 @@ impl<'a> System<'a> {
             step: 0,
             deferred: Vec::new(),
             idle: false,
+            slept: false,
         };
         for message in 0..amounts.len() {
             system.hold_copy(message);
@@ -167,7 +174,7 @@ impl<'a> System<'a> {
             process,
             copy,
             cursor: Cursor::default(),
-            place: Place::Over,
+            place: Place::Fresh,
             operations: 0,
             faults_past: 0,
             hold: None,
@@ -176,16 +183,21 @@ impl<'a> System<'a> {
             gives_up: false,
             since: self.step,
         });
-        self.arrive(self.tasks.len() - 1);
         self.tasks.len() - 1
     }
 
     /// The delivery goes on to its next point, or ends there.
-    fn arrive(&mut self, at: TaskId) {
+    pub fn arrive(&mut self, at: TaskId) {
         let task = &mut self.tasks[at];
         task.faults_past = 0;
         task.patience = None;
         match task.cursor.next(self.program) {
+            Next::Sleep => {
+                task.cursor.awakes();
+                task.place = Place::Asleep(self.now + 1);
+                self.slept = true;
+                self.release_holds(at);
+            }
             Next::Operation(instruction) => {
                 task.operations += 1;
                 task.place = Place::Operation(instruction);
@@ -309,8 +321,25 @@ impl<'a> System<'a> {
             let copy = self.hold_copy(delivery.message);
             self.deliver(copy, 0)
         };
-        // A handler without operations is at its acknowledgement by now, so it has not ended.
         self.tasks[at].hold = Some(Hold { since: self.step, meets: Some(other) });
+    }
+
+    /// The clock shows this: whoever waited for it can run, or gives up waiting for a lock.
+    pub fn jump(&mut self, to: u64) {
+        self.set_clock(to);
+        for task in self.tasks.iter_mut().filter(|task| task.parked && task.patience.is_some_and(|until| until <= to)) {
+            (task.parked, task.gives_up, task.since) = (false, true, self.step);
+        }
+    }
+
+    /// The same, but for those who wait for a lock.
+    pub fn set_clock(&mut self, to: u64) {
+        let before = std::mem::replace(&mut self.now, to);
+        for task in &mut self.tasks {
+            if matches!(task.place, Place::Asleep(until) if (before + 1..=to).contains(&until)) {
+                task.since = self.step;
+            }
+        }
     }
 
     /// Whether the broker could deliver the copy that this delivery has once more.
@@ -334,6 +363,7 @@ impl Task {
     pub fn point(&self) -> String {
         match self.place {
             Place::Operation(_) => format!("{}.{}", self.delivery, self.operations),
+            Place::Fresh | Place::Asleep(_) => unreachable!("it stands at no point"),
             Place::Ack | Place::Over => format!("{}.ack", self.delivery),
         }
     }

@@ -125,8 +125,7 @@ impl Decoder {
 
     /// A fault of the n-th round that is not over.
     fn strike_round(&mut self, shapes: &Shapes, nth: usize, digits: &mut Digits) -> Option<Fault> {
-        const KINDS: [Kind; 6] =
-            [Kind::LoseReply, Kind::Crash, Kind::Pause, Kind::Fail, Kind::Cancel, Kind::Advance];
+        const KINDS: [Kind; 6] = [Kind::LoseReply, Kind::Crash, Kind::Pause, Kind::Fail, Kind::Cancel, Kind::Advance];
         let (at, from) = (0..self.rounds.len()).filter_map(|at| Some((at, self.rounds[at]?))).nth(nth)?;
         let (name, shape) = &shapes.rounds[at];
         let possible = KINDS.map(|kind| if shapes.admits(kind) { left(shape.places(kind), from, kind) } else { 0 });
