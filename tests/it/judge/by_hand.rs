@@ -12,7 +12,7 @@ use super::{
     generate::programs,
     program::{
         Insert::{IfAbsent, Plain, Unique},
-        Instruction::{self, Apply, Begin, Check, Commit, Emit, Mark, Set},
+        Instruction::{self, Apply, Begin, Check, Commit, Emit, Mark, Set, Sleep},
         Program,
     },
 };
@@ -110,11 +110,32 @@ fn a_handler_that_always_fails_is_stuck_without_a_fault() {
 fn the_generator_makes_handlers_of_every_kind() {
     let mut runner = TestRunner::deterministic();
     let mut kinds = BTreeMap::new();
+    let (mut sleep, mut impatient) = (0, 0);
     for _ in 0..200 {
         let program = programs().new_tree(&mut runner).expect("a program").current();
+        sleep += u32::from(program.body.contains(&Sleep));
+        impatient += u32::from(program.impatient);
         *kinds.entry(fewest(&program.body, 1, 1)).or_insert(0) += 1;
     }
     // Right ones, ones that are wrong with one fault, ones that are wrong by themselves.
     let kind = |fewest| kinds.get(&fewest).copied().unwrap_or(0);
     assert!(kind(None) > 40 && kind(Some(1)) > 40 && kind(Some(0)) > 5, "{kinds:?}");
+    assert!(sleep > 20 && impatient > 10, "{sleep} sleep, {impatient} are impatient");
+}
+
+#[test]
+fn who_sleeps_between_the_check_and_the_effect_needs_no_more_than_a_second_message_to_be_disturbed() {
+    // While m0 sleeps nothing is in the way of m1; but both are handled once each.
+    assert_eq!(fewest(&[CHECK, Sleep, Apply, Mark(Plain)], 2, 0), None);
+    assert_eq!(fewest(&[CHECK, Sleep, Apply, Mark(Plain)], 1, 1), Some(1));
+}
+
+#[test]
+fn an_operation_that_is_given_up_never_acts() {
+    let program = Program { impatient: true, ..Program::new([Apply]) };
+    let all = histories(&program, &[100], 1);
+    // The clock jumps before it acts: it is given up, and the message is handled a second later.
+    let jumps = all.iter().filter(|history| history.to_string().starts_with("[advance m0#1.1 "));
+    assert_eq!(jumps.clone().count(), 5);
+    assert!(jumps.into_iter().all(|history| !history.violated));
 }

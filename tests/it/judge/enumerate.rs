@@ -100,7 +100,11 @@ impl<'a> Enumerator<'a> {
     /// The faults that can happen at the point before which this delivery stands.
     fn branch_at_point(&mut self, system: &System<'a>, faults: &[Fault], at: TaskId) {
         let task = &system.tasks[at];
-        if faults.len() == self.most || task.gives_up || matches!(task.place, Place::Fresh | Place::Asleep(_)) {
+        if faults.len() == self.most
+            || task.gives_up
+            || matches!(task.place, Place::Fresh | Place::Asleep(_))
+            || task.has_expired(system.now)
+        {
             return;
         }
         if task.faults_past < ADVANCE && sleeps(system) {
@@ -230,6 +234,7 @@ fn go(system: &mut System<'_>, next: Move) {
 /// One turn without a fault.
 fn turn(system: &mut System<'_>, at: TaskId) {
     match system.tasks[at].place {
+        Place::Operation(_) if system.tasks[at].has_expired(system.now) => system.expire(at),
         Place::Operation(_) if system.must_wait(at) => system.park(at),
         Place::Operation(_) => system.act(at, None),
         Place::Ack => system.end(at, true),

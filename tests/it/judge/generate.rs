@@ -44,7 +44,11 @@ pub fn programs() -> impl Strategy<Value = Program> {
         }),
         1 => vec(instructions(), 1..=5),
     ];
-    (body, prop::bool::weighted(0.15)).prop_map(|(body, again)| Program { body, again })
+    (body, prop::bool::weighted(0.15), prop::bool::weighted(0.1)).prop_map(|(body, again, impatient)| Program {
+        body,
+        again,
+        impatient,
+    })
 }
 
 /// One change to a body. Places are taken modulo its length.

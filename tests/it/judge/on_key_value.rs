@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use redeliver::{Delivery, Error, KeyValue, KeyValueTransaction};
 
 use super::program::{Answer, Cursor, Insert, Instruction, Next, Program, Reply};
@@ -33,7 +35,12 @@ pub async fn over_key_values(
                 cursor.awakes();
             }
             Next::Operation(instruction) => {
-                let reply = on_key_values(instruction, &mut transaction, stores, message).await;
+                let operation = on_key_values(instruction, &mut transaction, stores, message);
+                let reply = if program.impatient {
+                    timeout(Duration::from_secs(1), operation).await.unwrap_or(Ok(Reply::Failed))
+                } else {
+                    operation.await
+                };
                 cursor.answered(program, reply.unwrap_or(Reply::Failed));
             }
         }

@@ -5,6 +5,8 @@
 
 use std::time::Duration;
 
+use tokio::time::timeout;
+
 use redeliver::{
     Delivery, Sqlite,
     rusqlite::{self, Connection, ErrorCode, Row, TransactionBehavior},
@@ -49,7 +51,13 @@ pub async fn by_operations(
                 cursor.awakes();
             }
             Next::Operation(instruction) => {
-                let reply = operation(instruction, &mut transaction, bank, ledger, message).await;
+                let operation = operation(instruction, &mut transaction, bank, ledger, message);
+                let reply = if program.impatient {
+                    // What did not act in time has failed, with whatever error.
+                    timeout(Duration::from_secs(1), operation).await.unwrap_or(Err(rusqlite::Error::InvalidQuery))
+                } else {
+                    operation.await
+                };
                 cursor.answered(program, replied(instruction, reply));
             }
         }

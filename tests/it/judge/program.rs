@@ -16,6 +16,8 @@ pub struct Program {
     pub body: Vec<Instruction>,
     /// When a commit returns an error, the body runs again from its start, once.
     pub again: bool,
+    /// It gives each operation a second of virtual time, and takes one that has not acted by then for one that failed.
+    pub impatient: bool,
 }
 
 /// One instruction.
@@ -93,7 +95,7 @@ pub enum Next {
 impl Program {
     /// The program of this body, which asks for a retry when a commit fails.
     pub fn new(body: impl IntoIterator<Item = Instruction>) -> Self {
-        Self { body: body.into_iter().collect(), again: false }
+        Self { body: body.into_iter().collect(), again: false, impatient: false }
     }
 
     /// Every program that is this one without one of its instructions, or without running again.
@@ -101,10 +103,12 @@ impl Program {
         let without = |at: usize| {
             let mut body = self.body.clone();
             body.remove(at);
-            Self { body, again: self.again }
+            Self { body, ..*self }
         };
-        let calmer = self.again.then(|| Self::new(self.body.iter().copied()));
-        (0..self.body.len()).map(without).chain(calmer).collect()
+        let body = || self.body.clone();
+        let calmer = self.again.then(|| Self { body: body(), again: false, ..*self });
+        let patient = self.impatient.then(|| Self { body: body(), impatient: false, ..*self });
+        (0..self.body.len()).map(without).chain(calmer).chain(patient).collect()
     }
 }
 
@@ -183,7 +187,9 @@ impl fmt::Display for Instruction {
 
 impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.again { "handle, again if the commit fails {\n" } else { "handle {\n" })?;
+        let again = if self.again { ", again if the commit fails" } else { "" };
+        let impatient = if self.impatient { ", 1 s for each operation" } else { "" };
+        writeln!(f, "handle{again}{impatient} {{")?;
         for instruction in &self.body {
             writeln!(f, "    {instruction};")?;
         }

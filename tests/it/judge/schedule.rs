@@ -40,7 +40,7 @@ impl System<'_> {
     fn can_run(&self, at: TaskId) -> bool {
         let task = &self.tasks[at];
         let sleeps = matches!(task.place, Place::Asleep(until) if until > self.now);
-        task.place != Place::Over && task.hold.is_none() && !task.parked && !sleeps
+        task.place != Place::Over && task.hold.is_none() && (!task.parked || task.has_expired(self.now)) && !sleeps
     }
 
     fn runnable(&self) -> Option<TaskId> {
@@ -78,10 +78,7 @@ impl System<'_> {
             self.copies.iter().filter_map(|copy| copy.due).filter(|due| (self.now + 1..=horizon).contains(due)).min();
         let parked = self.tasks.iter().enumerate().filter(|(_, task)| task.parked);
         let patience = parked.filter_map(|(at, task)| Some((task.patience?, at))).min();
-        let asleep = self.tasks.iter().filter_map(|task| match task.place {
-            Place::Asleep(until) => Some(until).filter(|until| *until > self.now),
-            _ => None,
-        });
+        let asleep = self.tasks.iter().filter_map(|task| task.wakes().filter(|until| *until > self.now));
         let ours = due.into_iter().chain(patience.map(|(until, _)| until)).min();
         if let Some(awakes) = asleep.min().filter(|awakes| ours.is_none_or(|ours| *awakes <= ours)) {
             return Some(Move::Clock(awakes));

@@ -83,6 +83,8 @@ pub struct Task {
     /// When that wait ends, and whether it has.
     pub patience: Option<u64>,
     pub gives_up: bool,
+    /// When it gives up an operation that has not acted.
+    pub expires: Option<u64>,
     /// The step since which it could run.
     pub since: u64,
 }
@@ -181,6 +183,7 @@ impl<'a> System<'a> {
             parked: false,
             patience: None,
             gives_up: false,
+            expires: None,
             since: self.step,
         });
         self.tasks.len() - 1
@@ -191,6 +194,7 @@ impl<'a> System<'a> {
         let task = &mut self.tasks[at];
         task.faults_past = 0;
         task.patience = None;
+        task.expires = None;
         match task.cursor.next(self.program) {
             Next::Sleep => {
                 task.cursor.awakes();
@@ -201,6 +205,10 @@ impl<'a> System<'a> {
             Next::Operation(instruction) => {
                 task.operations += 1;
                 task.place = Place::Operation(instruction);
+                if self.program.impatient {
+                    task.expires = Some(self.now + 1);
+                    self.slept = true;
+                }
             }
             Next::Answered(Answer::Done) => {
                 task.place = Place::Ack;
@@ -257,6 +265,19 @@ impl<'a> System<'a> {
             self.unlocked();
         }
         self.tasks[at].cursor.answered(self.program, reply);
+        self.arrive(at);
+    }
+
+    /// The operation before which this delivery stands has not acted in time, and never will.
+    pub fn expire(&mut self, at: TaskId) {
+        let Place::Operation(instruction) = self.tasks[at].place else { unreachable!("there is no operation") };
+        self.tasks[at].gives_up = false;
+        self.tasks[at].parked = false;
+        // Whoever commits or rolls back gives the transaction away, and what is given up is rolled back.
+        if matches!(instruction, Instruction::Commit | Instruction::Rollback) && self.bank.close(at, false) {
+            self.unlocked();
+        }
+        self.tasks[at].cursor.answered(self.program, Reply::Failed);
         self.arrive(at);
     }
 
@@ -336,7 +357,8 @@ impl<'a> System<'a> {
     pub fn set_clock(&mut self, to: u64) {
         let before = std::mem::replace(&mut self.now, to);
         for task in &mut self.tasks {
-            if matches!(task.place, Place::Asleep(until) if (before + 1..=to).contains(&until)) {
+            let woken = (before + 1..=to).contains(&task.wakes().unwrap_or(before));
+            if woken {
                 task.since = self.step;
             }
         }
@@ -359,6 +381,20 @@ impl<'a> System<'a> {
 }
 
 impl Task {
+    /// When the clock wakes it.
+    pub fn wakes(&self) -> Option<u64> {
+        match self.place {
+            Place::Asleep(until) => Some(until),
+            Place::Operation(_) => self.expires,
+            _ => None,
+        }
+    }
+
+    /// Its operation was given up.
+    pub fn has_expired(&self, now: u64) -> bool {
+        matches!(self.place, Place::Operation(_)) && self.expires.is_some_and(|expires| expires <= now)
+    }
+
     /// The point before which it stands, as histories write it.
     pub fn point(&self) -> String {
         match self.place {
