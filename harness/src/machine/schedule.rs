@@ -51,8 +51,9 @@ impl Run<'_> {
             self.last = Some(task);
             self.take_turn(task)?;
             self.runs_on = self.can_run(task);
-            if !self.runs_on && self.lets_go(task) {
-                self.lift_holds(|until| until == Until::Task(task));
+            let root = self.spawner(task);
+            if !self.runs_on && self.lets_go(task) && !self.a_strand_can_run(root) {
+                self.lift_holds(|until| until == Until::Task(root));
             }
             return Ok(true);
         }
@@ -105,6 +106,11 @@ impl Run<'_> {
     /// not: the newer delivery comes first.
     fn lets_go(&self, task: TaskId) -> bool {
         !matches!(self.tasks[task].hold, Some(Hold { until: Until::Task(_), .. }))
+    }
+
+    /// Whether anything that this task spawned can run, where anybody spawns.
+    fn a_strand_can_run(&self, root: TaskId) -> bool {
+        self.touched && (0..self.tasks.len()).any(|task| self.spawner(task) == root && self.can_run(task))
     }
 
     fn can_run(&self, at: TaskId) -> bool {

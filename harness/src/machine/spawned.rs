@@ -59,7 +59,14 @@ impl Run<'_> {
         let operations = self.tasks.iter().map(|task| task.operations).collect();
         self.desk.begin_settling(SettleTurn { spawner, operations, new: Vec::new() });
         let before = self.runtime.alive();
+        let waited: Vec<TaskId> = self.strands().filter(|task| self.desk.first_ready(*task).is_none()).collect();
         let done = f(self);
+        for task in waited {
+            // It came to an operation just now.
+            if self.desk.first_ready(task).is_some() {
+                self.tasks[task].waiting_since = self.turn;
+            }
+        }
         if let Some(turn) = self.desk.end_settling() {
             for (task, operations) in self.tasks.iter_mut().zip(&turn.operations) {
                 task.operations = *operations;
@@ -76,6 +83,12 @@ impl Run<'_> {
             self.uncontrolled.get_or_insert(why);
         }
         done
+    }
+
+    /// What was spawned and may still act.
+    fn strands(&self) -> impl Iterator<Item = TaskId> + '_ {
+        let is_strand = |task: &Task| matches!(task.kind, Kind::Spawned { .. }) && task.state != State::Ended;
+        (0..self.tasks.len()).filter(move |task| is_strand(&self.tasks[*task]))
     }
 
     fn admit(&mut self, by: TaskId) {

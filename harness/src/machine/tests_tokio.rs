@@ -382,3 +382,21 @@ fn of_those_who_wake_at_once_the_one_that_ran_last_goes_on_and_can_be_paused_at_
     assert_eq!(unused(&paused), [""; 0]);
     assert_eq!(lines(&paused)[3..6], ["m1#1 Done", "m0#1 Done", "m0#1 Acked"]);
 }
+
+#[test]
+fn who_is_overlapped_stands_while_the_other_leaves_its_work_to_a_task_and_waits_for_that() {
+    async fn all_in_a_task(kv: &KeyValue, given: &Given) -> Result<(), Error> {
+        let (own, attempt) = (kv.clone(), given.attempt.to_string());
+        let body = async move {
+            for key in ["a", "b"] {
+                own.put(key, &attempt).await?;
+            }
+            Ok(())
+        };
+        tokio::spawn(body).await.map_err(Error::other)?
+    }
+    let mut stage = Stage::new(store(), all_in_a_task);
+    let overlapped = stage.replay(1, &[overlap(at(0, 1, 2))]);
+    let expected = ["m0#1.1 put a 1: ok", "m0#2.1 put a 2: ok", "m0#2.2 put b 2: ok", "m0#1.2 put b 1: ok"];
+    assert_eq!(steps(&overlapped), expected, "{:#?}", lines(&overlapped));
+}

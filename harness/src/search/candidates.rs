@@ -244,7 +244,9 @@ impl Scan<'_> {
     fn others_could_run(&self, at: usize) -> bool {
         let before_the_clock =
             self.replay.events[at..].iter().take_while(|event| !matches!(event, Event::Clock { .. }));
+        // And what handlers spawned, of which the trace does not say how long it lives.
         self.open > 1
+            || self.replay.waited_elsewhere
             || self.replay.end != End::Drained
             || before_the_clock
                 .into_iter()
