@@ -35,7 +35,8 @@ fn hold_under_all(options: &Options) {
 
 fn hold(options: &Options) {
     let mut held = 0;
-    for entry in correct().filter(|entry| entry.models.contains(&options.model)) {
+    let claims = |entry: &&Entry| entry.models.contains(&options.model) && entry.on(options.store).is_some();
+    for entry in correct().filter(claims) {
         let verdict = check(entry, options);
         let Verdict::Holds(searched) = &verdict else { panic!("{}", verdict.report(entry.name)) };
         assert_eq!(searched.faults, options.faults, "{}", entry.name);

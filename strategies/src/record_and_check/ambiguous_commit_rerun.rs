@@ -25,7 +25,10 @@ use redeliver_harness::{Contract, Error, KeyValue, KeyValueTransaction};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use super::{KEYS, OBSERVED, SCHEMA, mark};
-use crate::registry::{Consume, Entry, Strategy};
+use crate::{
+    plain::{Consume, Plain},
+    registry::{Entry, Strategy},
+};
 
 /// The registry's entry.
 pub static ENTRY: Entry = Entry {
@@ -37,7 +40,7 @@ pub static ENTRY: Entry = Entry {
     schema: SCHEMA,
     observed: OBSERVED,
     keys: KEYS,
-    strategy: &AmbiguousCommitRerun,
+    strategy: Strategy::Plain(&AmbiguousCommitRerun),
 };
 
 /// Adds the amount to the balance unless the id was seen, and tries that twice.
@@ -70,7 +73,7 @@ async fn body_key_value(tx: KeyValueTransaction, id: &str, amount: i64) -> Resul
 struct AmbiguousCommitRerun;
 
 #[async_trait(?Send)]
-impl Strategy for AmbiguousCommitRerun {
+impl Plain for AmbiguousCommitRerun {
     fn sqlite(&self) -> Consume {
         consume
     }

@@ -22,7 +22,10 @@ use redeliver_harness::{Contract, Error, KeyValue};
 use rusqlite::Connection;
 
 use super::{KEYS, OBSERVED, SCHEMA, mark};
-use crate::registry::{Consume, Entry, Strategy};
+use crate::{
+    plain::{Consume, Plain},
+    registry::{Entry, Strategy},
+};
 
 /// The registry's entry.
 pub static ENTRY: Entry = Entry {
@@ -34,7 +37,7 @@ pub static ENTRY: Entry = Entry {
     schema: SCHEMA,
     observed: OBSERVED,
     keys: KEYS,
-    strategy: &MarkBeforeApply,
+    strategy: Strategy::Plain(&MarkBeforeApply),
 };
 
 /// Adds the amount to the balance if it is the first to mark the id.
@@ -52,7 +55,7 @@ pub fn consume(db: &mut Connection, id: &str, amount: i64) -> rusqlite::Result<(
 struct MarkBeforeApply;
 
 #[async_trait(?Send)]
-impl Strategy for MarkBeforeApply {
+impl Plain for MarkBeforeApply {
     fn sqlite(&self) -> Consume {
         consume
     }

@@ -20,7 +20,10 @@ use async_trait::async_trait;
 use redeliver_harness::{Contract, Error, KeyValue};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use crate::registry::{ANY_MODEL, Consume, Entry, Strategy};
+use crate::{
+    plain::{Consume, Plain},
+    registry::{ANY_MODEL, Entry, Strategy},
+};
 
 /// One account, and the ids of the messages that were handled. The twins have the same tables.
 pub const SCHEMA: &str = "CREATE TABLE account (balance INTEGER NOT NULL);
@@ -43,7 +46,7 @@ pub static ENTRY: Entry = Entry {
     schema: SCHEMA,
     observed: OBSERVED,
     keys: KEYS,
-    strategy: &RecordAndCheck,
+    strategy: Strategy::Plain(&RecordAndCheck),
 };
 
 /// Adds the amount to the balance, once for each id.
@@ -70,7 +73,7 @@ pub(crate) fn mark(id: &str) -> String {
 struct RecordAndCheck;
 
 #[async_trait(?Send)]
-impl Strategy for RecordAndCheck {
+impl Plain for RecordAndCheck {
     fn sqlite(&self) -> Consume {
         consume
     }
