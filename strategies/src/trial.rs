@@ -42,7 +42,10 @@ pub fn trials() -> Vec<Trial> {
 /// The trials of one strategy or twin.
 pub fn of(entry: &'static Entry) -> Vec<Trial> {
     let Some(charge) = expected::of(entry.name) else {
-        let on = |store, model| Trial { entry, options: Options { store, model, ..Options::default() }, charge: None };
+        let on = |store, model| {
+            let options = Options { store, model, faults: entry.faults, ..Options::default() };
+            Trial { entry, options, charge: None }
+        };
         let everywhere = entry.models.iter().flat_map(|model| entry.stores().map(|store| on(store, *model)));
         return everywhere.collect();
     };

@@ -35,6 +35,7 @@ pub static ENTRY: Entry = Entry {
     summary: "set a balance that no other message sets",
     twin_of: None,
     models: ANY_MODEL,
+    faults: 2,
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,

@@ -35,6 +35,7 @@ pub static ENTRY: Entry = Entry {
     summary: "set a balance that every message sets",
     twin_of: Some("natural"),
     models: &[],
+    faults: 2,
     contract: Contract::strict,
     schema: SCHEMA,
     observed: &["SELECT balance FROM account"],

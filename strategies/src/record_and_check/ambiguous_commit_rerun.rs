@@ -36,6 +36,7 @@ pub static ENTRY: Entry = Entry {
     summary: "the body runs again after a commit whose reply was lost",
     twin_of: Some("record-and-check"),
     models: &[],
+    faults: 2,
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,

@@ -31,6 +31,7 @@ pub static ENTRY: Entry = Entry {
     summary: "effect in one transaction, mark in the next",
     twin_of: Some("record-and-check"),
     models: &[],
+    faults: 2,
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,

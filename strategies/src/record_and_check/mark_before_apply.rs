@@ -33,6 +33,7 @@ pub static ENTRY: Entry = Entry {
     summary: "mark in one statement, effect in the next",
     twin_of: Some("record-and-check"),
     models: &[],
+    faults: 2,
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,

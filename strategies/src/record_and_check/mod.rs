@@ -42,6 +42,7 @@ pub static ENTRY: Entry = Entry {
     summary: "check, update and mark in one transaction",
     twin_of: None,
     models: ANY_MODEL,
+    faults: 2,
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,
@@ -70,6 +71,20 @@ pub(crate) fn mark(id: &str) -> String {
     format!("seen:{id}")
 }
 
+/// The same over the key-value store.
+///
+/// # Errors
+/// As for [`consume`].
+pub async fn consume_key_value(store: &KeyValue, id: &str, amount: i64) -> Result<(), Error> {
+    let tx = store.begin().await?;
+    if tx.get(&mark(id)).await?.is_some() {
+        return Ok(());
+    }
+    tx.add("balance", amount).await?;
+    tx.put(&mark(id), "").await?;
+    tx.commit().await
+}
+
 struct RecordAndCheck;
 
 #[async_trait(?Send)]
@@ -79,12 +94,6 @@ impl Plain for RecordAndCheck {
     }
 
     async fn key_value(&self, store: &KeyValue, id: &str, amount: i64) -> Result<(), Error> {
-        let tx = store.begin().await?;
-        if tx.get(&mark(id)).await?.is_some() {
-            return Ok(());
-        }
-        tx.add("balance", amount).await?;
-        tx.put(&mark(id), "").await?;
-        tx.commit().await
+        consume_key_value(store, id, amount).await
     }
 }

@@ -32,6 +32,7 @@ pub static ENTRY: Entry = Entry {
     summary: "check, update and mark in three steps",
     twin_of: Some("record-and-check"),
     models: &[],
+    faults: 2,
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,

@@ -37,6 +37,7 @@ pub static ENTRY: Entry = Entry {
     summary: "a look at the journal, then row and update, and no constraint",
     twin_of: Some("unique-constraint"),
     models: &[],
+    faults: 2,
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,

@@ -43,6 +43,7 @@ pub static ENTRY: Entry = Entry {
     summary: "journal row under a unique constraint and update in one transaction",
     twin_of: None,
     models: ANY_MODEL,
+    faults: 2,
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,
