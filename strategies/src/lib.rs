@@ -7,6 +7,7 @@
 //! What is not here: anything that judges. This crate knows the harness by its public face only.
 
 pub mod expected;
+pub mod lease_with_fencing;
 pub mod natural;
 pub mod plain;
 pub mod record_and_check;

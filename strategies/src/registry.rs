@@ -9,7 +9,7 @@ use redeliver_harness::{
 };
 
 use crate::{
-    natural,
+    lease_with_fencing, natural,
     plain::{self, Plain},
     record_and_check,
     run::StoreKind,
@@ -27,6 +27,8 @@ static ENTRIES: &[&Entry] = &[
     &record_and_check::apply_before_mark::ENTRY,
     &record_and_check::mark_before_apply::ENTRY,
     &record_and_check::ambiguous_commit_rerun::ENTRY,
+    &lease_with_fencing::ENTRY,
+    &lease_with_fencing::zombie_holder_writes::ENTRY,
 ];
 
 /// All delivery models that there are, for a strategy that needs nothing of them.
