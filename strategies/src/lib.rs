@@ -6,6 +6,7 @@
 //!
 //! What is not here: anything that judges. This crate knows the harness by its public face only.
 
+pub mod ack_after_effect;
 pub mod expected;
 pub mod lease_with_fencing;
 pub mod natural;

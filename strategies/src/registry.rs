@@ -9,7 +9,7 @@ use redeliver_harness::{
 };
 
 use crate::{
-    lease_with_fencing, natural,
+    ack_after_effect, lease_with_fencing, natural,
     plain::{self, Plain},
     record_and_check,
     run::StoreKind,
@@ -29,6 +29,8 @@ static ENTRIES: &[&Entry] = &[
     &record_and_check::ambiguous_commit_rerun::ENTRY,
     &lease_with_fencing::ENTRY,
     &lease_with_fencing::zombie_holder_writes::ENTRY,
+    &ack_after_effect::ENTRY,
+    &ack_after_effect::ack_before_apply::ENTRY,
 ];
 
 /// All delivery models that there are, for a strategy that needs nothing of them.
