@@ -10,6 +10,7 @@ pub mod ack_after_effect;
 pub mod expected;
 pub mod lease_with_fencing;
 pub mod natural;
+pub mod outbox;
 pub mod plain;
 pub mod record_and_check;
 pub mod registry;

@@ -9,7 +9,7 @@ use redeliver_harness::{
 };
 
 use crate::{
-    ack_after_effect, lease_with_fencing, natural,
+    ack_after_effect, lease_with_fencing, natural, outbox,
     plain::{self, Plain},
     record_and_check,
     run::StoreKind,
@@ -31,6 +31,8 @@ static ENTRIES: &[&Entry] = &[
     &lease_with_fencing::zombie_holder_writes::ENTRY,
     &ack_after_effect::ENTRY,
     &ack_after_effect::ack_before_apply::ENTRY,
+    &outbox::ENTRY,
+    &outbox::external_effect_retried::ENTRY,
 ];
 
 /// All delivery models that there are, for a strategy that needs nothing of them.
