@@ -8,6 +8,7 @@
 
 pub mod ack_after_effect;
 pub mod expected;
+pub mod in_process_guard;
 pub mod lease_with_fencing;
 pub mod natural;
 pub mod outbox;

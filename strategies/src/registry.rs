@@ -9,7 +9,7 @@ use redeliver_harness::{
 };
 
 use crate::{
-    ack_after_effect, lease_with_fencing, natural, outbox,
+    ack_after_effect, in_process_guard, lease_with_fencing, natural, outbox,
     plain::{self, Plain},
     record_and_check,
     run::StoreKind,
@@ -33,6 +33,8 @@ static ENTRIES: &[&Entry] = &[
     &ack_after_effect::ack_before_apply::ENTRY,
     &outbox::ENTRY,
     &outbox::external_effect_retried::ENTRY,
+    &in_process_guard::ENTRY,
+    &in_process_guard::process_local_guard::ENTRY,
 ];
 
 /// All delivery models that there are, for a strategy that needs nothing of them.
