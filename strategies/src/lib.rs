@@ -13,6 +13,7 @@ pub mod lease_with_fencing;
 pub mod natural;
 pub mod outbox;
 pub mod plain;
+pub mod precondition_on_version;
 pub mod record_and_check;
 pub mod registry;
 pub mod run;

@@ -11,7 +11,7 @@ use redeliver_harness::{
 use crate::{
     ack_after_effect, in_process_guard, lease_with_fencing, natural, outbox,
     plain::{self, Plain},
-    record_and_check,
+    precondition_on_version, record_and_check,
     run::StoreKind,
     unique_constraint,
 };
@@ -35,6 +35,8 @@ static ENTRIES: &[&Entry] = &[
     &outbox::external_effect_retried::ENTRY,
     &in_process_guard::ENTRY,
     &in_process_guard::process_local_guard::ENTRY,
+    &precondition_on_version::ENTRY,
+    &precondition_on_version::aba_precondition_retry::ENTRY,
 ];
 
 /// All delivery models that there are, for a strategy that needs nothing of them.
