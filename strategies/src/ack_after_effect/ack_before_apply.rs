@@ -13,7 +13,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Source: RabbitMQ, "Consumer Acknowledgements and Publisher Confirms": automatic acknowledgement is unsafe.
+//! Source: the article, section 7: automatic acknowledgement loses what fails; sidekiq/sidekiq, issue 1831.
 
 use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Prepared, sqlite::Sqlite};
 

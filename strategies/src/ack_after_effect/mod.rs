@@ -10,7 +10,7 @@
 //! **When not.** Where a duplicate costs more than a loss, and there can be no mark: then acknowledge first, and say so in the
 //! contract.
 //!
-//! Source: the article, section 1: at least once and idempotent handling are exactly once.
+//! Source: the article, section 7: acknowledging by hand repeats the message when the acknowledgement is lost.
 
 pub mod ack_before_apply;
 

@@ -12,7 +12,7 @@
 //! **When not.** Where duplicates are rare, or mostly come to another process: then it saves nothing. The set has to be
 //! bounded in a long-lived process; what falls out of it costs a statement and nothing else.
 //!
-//! Source: the article, section 6.
+//! Source: the article, section 5: the mark that a guard cannot replace.
 
 pub mod process_local_guard;
 

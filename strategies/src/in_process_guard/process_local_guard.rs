@@ -14,7 +14,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Source: the article, section 6: a table in memory is lost on a restart and is not shared.
+//! Source: mikenelsonjr/Accelerators, issue 13; OpenHikmah/openhikmah-web, issue 517: a second instance does not see the set.
 
 use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Prepared, sqlite::Sqlite};
 

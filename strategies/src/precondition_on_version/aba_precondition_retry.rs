@@ -15,7 +15,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Source: the article, section 7: 100 and -100, ABA.
+//! Source: the article, sections 4 and 7: "if 500, then add 100", and ABA.
 
 use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Message, Messages, Prepared, sqlite::Sqlite};
 use rusqlite::Connection;

@@ -26,7 +26,7 @@
 //! **When not.** Where changes commute and producers do not number them: marks do without order. And a message that never
 //! comes holds up everything behind it: that is the price of order.
 //!
-//! Source: the article, section 7: not the value, a version.
+//! Source: the article, sections 4 and 7: not the value, a version.
 
 pub mod aba_precondition_retry;
 
