@@ -5,9 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use redeliver_harness::{Anomaly, DeliveryModel};
+use redeliver_harness::{Anomaly, Contract, DeliveryModel, Guarantee};
 
-use crate::run::StoreKind;
+use crate::{registry::EFFECT, run::StoreKind};
 
 /// The file, as it stands.
 pub const TEXT: &str = include_str!("../expected.tsv");
@@ -53,6 +53,15 @@ impl Expected {
     /// The store to check it on, if there is that one yet.
     pub fn store(&self) -> Option<StoreKind> {
         StoreKind::named(&self.store)
+    }
+
+    /// What it promises, if these words are known.
+    pub fn contract(&self) -> Option<Contract> {
+        match self.contract.as_str() {
+            "strict" => Some(Contract::strict()),
+            "effects=exactly-once" => Some(Contract::strict().effect(EFFECT, Guarantee::ExactlyOnce)),
+            _ => None,
+        }
     }
 
     /// The delivery model to check it under, if there is that one yet.
@@ -140,9 +149,11 @@ mod tests {
     }
 
     #[test]
-    fn a_registered_twin_is_charged_where_it_can_be_checked() {
-        for charge in all().iter().filter_map(|entry| of(entry.name)) {
-            assert!(charge.store().is_some() && charge.model().is_some() && charge.contract == "strict", "{charge:?}");
+    fn a_registered_twin_is_charged_where_it_can_be_checked_and_with_what_it_promises() {
+        for (entry, charge) in all().iter().filter_map(|entry| Some((entry, of(entry.name)?))) {
+            assert!(charge.model().is_some(), "{charge:?}");
+            assert!(entry.stores().any(|store| Some(store) == charge.store()), "{charge:?}");
+            assert_eq!(charge.contract(), Some((entry.contract)()), "{charge:?}");
         }
     }
 

@@ -5,7 +5,19 @@
 
 use rusqlite::Connection;
 
-use crate::registry::{Entry, all, named};
+use crate::{
+    plain::Consume,
+    registry::{Entry, Strategy, all, named},
+    unique_constraint,
+};
+
+/// Everything that is a plain function, with that.
+fn plain() -> impl Iterator<Item = (&'static Entry, Consume)> {
+    all().iter().filter_map(|entry| match entry.strategy {
+        Strategy::Plain(plain) => Some((*entry, plain.sqlite())),
+        Strategy::Whole(_) => None,
+    })
+}
 
 fn database(entry: &Entry) -> Connection {
     let db = Connection::open_in_memory().expect("memory is there");
@@ -14,10 +26,10 @@ fn database(entry: &Entry) -> Connection {
 }
 
 /// Delivers so, and prints every observed row.
-fn after(entry: &Entry, deliveries: &[(&str, i64)]) -> Vec<String> {
+fn after((entry, consume): (&Entry, Consume), deliveries: &[(&str, i64)]) -> Vec<String> {
     let mut db = database(entry);
     for (id, amount) in deliveries {
-        (entry.strategy.sqlite())(&mut db, id, *amount).expect("nothing fails here");
+        consume(&mut db, id, *amount).expect("nothing fails here");
         assert!(db.is_autocommit(), "{} leaves a transaction open", entry.name);
     }
     let mut seen = Vec::new();
@@ -35,37 +47,39 @@ fn after(entry: &Entry, deliveries: &[(&str, i64)]) -> Vec<String> {
 
 #[test]
 fn twice_in_a_row_leaves_what_once_leaves() {
-    for entry in all() {
-        assert_eq!(after(entry, &[("m0", 100), ("m0", 100)]), after(entry, &[("m0", 100)]), "{}", entry.name);
+    for (entry, consume) in plain() {
+        let entry_after = |deliveries: &[_]| after((entry, consume), deliveries);
+        assert_eq!(entry_after(&[("m0", 100), ("m0", 100)]), entry_after(&[("m0", 100)]), "{}", entry.name);
     }
 }
 
 #[test]
 fn two_messages_both_take_effect() {
-    for entry in all() {
-        let both = after(entry, &[("m0", 100), ("m1", 300)]);
-        assert_ne!(both, after(entry, &[("m0", 100)]), "{}", entry.name);
-        let equal_payloads = after(entry, &[("m0", 100), ("m1", 100)]);
+    for (entry, consume) in plain() {
+        let entry_after = |deliveries: &[_]| after((entry, consume), deliveries);
+        let both = entry_after(&[("m0", 100), ("m1", 300)]);
+        assert_ne!(both, entry_after(&[("m0", 100)]), "{}", entry.name);
+        let equal_payloads = entry_after(&[("m0", 100), ("m1", 100)]);
         if entry.name != "stale-overwrite" {
-            assert_ne!(equal_payloads, after(entry, &[("m0", 100)]), "{}", entry.name);
+            assert_ne!(equal_payloads, entry_after(&[("m0", 100)]), "{}", entry.name);
         }
     }
 }
 
 #[test]
 fn a_late_duplicate_matters_to_the_stale_overwrite_only() {
-    for entry in all() {
-        let late = after(entry, &[("m0", 100), ("m1", 300), ("m0", 100)]);
-        let plain = after(entry, &[("m0", 100), ("m1", 300)]);
+    for (entry, consume) in plain() {
+        let entry_after = |deliveries: &[_]| after((entry, consume), deliveries);
+        let late = entry_after(&[("m0", 100), ("m1", 300), ("m0", 100)]);
+        let plain = entry_after(&[("m0", 100), ("m1", 300)]);
         assert_eq!(late == plain, entry.name != "stale-overwrite", "{}", entry.name);
     }
 }
 
 #[test]
 fn an_error_that_is_no_refusal_is_not_taken_for_one() {
-    let entry = named("unique-constraint").expect("it is registered");
-    let mut db = database(entry);
+    let mut db = database(named("unique-constraint").expect("it is registered"));
     db.execute_batch("CREATE TRIGGER full BEFORE INSERT ON journal BEGIN SELECT RAISE(ABORT, 'no room'); END")
         .expect("it is SQL");
-    assert!((entry.strategy.sqlite())(&mut db, "m0", 100).is_err());
+    assert!(unique_constraint::consume(&mut db, "m0", 100).is_err());
 }

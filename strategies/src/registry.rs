@@ -3,11 +3,18 @@
 //! A strategy is one file and one line here. What a twin must be convicted of does not stand here: that is
 //! [`expected`](crate::expected), so that nobody corrects a charge to fit a finding.
 
-use async_trait::async_trait;
-use redeliver_harness::{Contract, DeliveryModel, Error, KeyValue};
-use rusqlite::Connection;
+use redeliver_harness::{
+    Contract, DeliveryModel, KeyValue, Prepared,
+    sqlite::{Database, Sqlite},
+};
 
-use crate::{natural, record_and_check, unique_constraint};
+use crate::{
+    ack_after_effect, in_process_guard, lease_with_fencing, natural, outbox,
+    plain::{self, Plain},
+    precondition_on_version, record_and_check,
+    run::StoreKind,
+    unique_constraint,
+};
 
 /// Everything there is, each strategy before its twins.
 static ENTRIES: &[&Entry] = &[
@@ -20,14 +27,27 @@ static ENTRIES: &[&Entry] = &[
     &record_and_check::apply_before_mark::ENTRY,
     &record_and_check::mark_before_apply::ENTRY,
     &record_and_check::ambiguous_commit_rerun::ENTRY,
+    &lease_with_fencing::ENTRY,
+    &lease_with_fencing::zombie_holder_writes::ENTRY,
+    &ack_after_effect::ENTRY,
+    &ack_after_effect::ack_before_apply::ENTRY,
+    &outbox::ENTRY,
+    &outbox::external_effect_retried::ENTRY,
+    &in_process_guard::ENTRY,
+    &in_process_guard::process_local_guard::ENTRY,
+    &precondition_on_version::ENTRY,
+    &precondition_on_version::aba_precondition_retry::ENTRY,
 ];
 
 /// All delivery models that there are, for a strategy that needs nothing of them.
 pub const ANY_MODEL: &[DeliveryModel] =
     &[DeliveryModel::at_most_once(), DeliveryModel::at_least_once(), DeliveryModel::request_reply()];
 
-/// What a message does to a database: plain `rusqlite`, nothing of ours in it.
-pub type Consume = fn(&mut Connection, &str, i64) -> rusqlite::Result<()>;
+/// Amounts to add; the harness chooses such as can be told apart.
+pub const AMOUNTS: std::ops::Range<i64> = 1..1000;
+
+/// What every strategy that acts on the outside world calls what it does there.
+pub const EFFECT: &str = "mail";
 
 /// A strategy or a twin, and what it takes to check it.
 pub struct Entry {
@@ -39,6 +59,9 @@ pub struct Entry {
     pub twin_of: Option<&'static str>,
     /// The delivery models under which it promises that. A twin promises nothing under any.
     pub models: &'static [DeliveryModel],
+    /// With up to so many faults it is searched usually: 2, or 1 where it reads a clock, since jumps of that are offered
+    /// everywhere and pairs of them take minutes. A twin is searched as far as it is charged.
+    pub faults: usize,
     /// What it promises.
     pub contract: fn() -> Contract,
     /// The tables that it works on, with what stands in them before the first message.
@@ -48,20 +71,43 @@ pub struct Entry {
     /// What an outsider sees of a key-value store in the end: keys that begin so.
     pub keys: &'static [&'static str],
     /// What it does with a message.
-    pub strategy: &'static dyn Strategy,
+    pub strategy: Strategy,
 }
 
-/// What a strategy does with a message, on each store.
-#[async_trait(?Send)]
-pub trait Strategy: Send + Sync {
-    /// On `SQLite`, synchronously.
-    fn sqlite(&self) -> Consume;
+/// What a strategy does with a message, and what it takes to check it.
+#[derive(Clone, Copy)]
+pub enum Strategy {
+    /// A function of a store, an id and an amount. It stands on every store.
+    Plain(&'static dyn Plain),
+    /// More than that: a memory of a process, background work, an outside world, messages of its own. A check of it on this
+    /// store with its contract; `None` where it does not stand on that.
+    Whole(fn(&Entry, StoreKind) -> Option<Prepared>),
+}
 
-    /// On the key-value store.
-    ///
-    /// # Errors
-    /// Whatever the store says; the message is delivered again then.
-    async fn key_value(&self, store: &KeyValue, id: &str, amount: i64) -> Result<(), Error>;
+impl Entry {
+    /// A check of it on this store with its messages and its contract, of the usual size; `None` where it does not stand on
+    /// that store.
+    pub fn on(&self, store: StoreKind) -> Option<Prepared> {
+        match self.strategy {
+            Strategy::Plain(plain) => Some(plain::prepared(self, plain, store)),
+            Strategy::Whole(prepared) => prepared(self, store),
+        }
+    }
+
+    /// The stores that it stands on.
+    pub fn stores(&self) -> impl Iterator<Item = StoreKind> {
+        StoreKind::ALL.into_iter().filter(|store| self.on(*store).is_some())
+    }
+
+    /// Its tables, of which is observed what it says.
+    pub fn database(&self) -> Database {
+        self.observed.iter().fold(Sqlite::schema(self.schema), |database, query| database.observe(query))
+    }
+
+    /// A key-value store, of which is observed what it says.
+    pub fn key_value(&self) -> KeyValue {
+        self.keys.iter().fold(KeyValue::new("store"), |store, key| store.observe_prefix(key))
+    }
 }
 
 /// A name that no strategy has.

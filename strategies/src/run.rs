@@ -1,14 +1,10 @@
-//! Puts a strategy into a harness: which store, how much, and whether to search or to replay.
+//! Runs the check of a strategy: on which store, how much, and whether to search or to replay.
 
 use redeliver_harness::{
-    Anomaly, Delivery, DeliveryModel, Error, Harness, History, IntoOutcome, KeyValue, Store, Verdict,
-    sqlite::{Database, Sqlite},
+    Anomaly, Delivery, DeliveryModel, Error, Harness, History, Observation, Prepared, Process, Store, Verdict,
 };
 
-use crate::registry::Entry;
-
-/// Amounts to add; the harness chooses such as can be told apart.
-const AMOUNTS: std::ops::Range<i64> = 1..1000;
+use crate::registry::{AMOUNTS, Entry};
 
 /// How much a strategy is checked, and on what.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,14 +59,15 @@ impl StoreKind {
     }
 }
 
-/// Searches the histories of a strategy for the first that breaks it: by fault count, then random ones.
+/// Searches the histories of a strategy for the first that breaks it: by fault count, then random ones. Inconclusive on a
+/// store that it does not stand on.
 pub fn check(entry: &'static Entry, options: &Options) -> Verdict {
-    run(entry, options, Check)
+    prepared(entry, options).verdict()
 }
 
 /// Replays one history of a strategy. Of the options, only the store says anything: the rest stands in the history.
 pub fn replay(entry: &'static Entry, history: &History, options: &Options) -> Verdict {
-    run(entry, options, Replay(history))
+    prepared(entry, options).replay(history)
 }
 
 /// Every history that breaks a strategy, in the order in which the search meets them, and how.
@@ -78,86 +75,16 @@ pub fn replay(entry: &'static Entry, history: &History, options: &Options) -> Ve
 /// # Errors
 /// What a store met.
 pub fn survey(entry: &'static Entry, options: &Options) -> Result<Vec<(History, Anomaly)>, Error> {
-    run(entry, options, Survey)
+    Ok(prepared(entry, options).survey()?.failing)
 }
 
-/// What is done with a harness, whatever it stands on.
-trait Job {
-    type Came;
-
-    fn on<S: Store, O: IntoOutcome>(
-        self,
-        harness: Harness<S>,
-        handler: impl AsyncFn(&S::Handle, &Delivery<i64>) -> O + Send + Sync + 'static,
-    ) -> Self::Came;
-}
-
-fn run<J: Job>(entry: &'static Entry, options: &Options, job: J) -> J::Came {
-    match options.store {
-        StoreKind::Sqlite => {
-            let consume = entry.strategy.sqlite();
-            job.on(harness(database(entry), entry, options), async move |db: &Sqlite, delivery: &Delivery<i64>| {
-                let (id, amount) = (delivery.id().to_owned(), *delivery.payload());
-                db.call(move |connection| consume(connection, &id, amount)).await
-            })
-        }
-        StoreKind::KeyValue => job.on(
-            harness(key_value(entry), entry, options),
-            async move |store: &KeyValue, delivery: &Delivery<i64>| {
-                entry.strategy.key_value(store, delivery.id(), *delivery.payload()).await
-            },
-        ),
-    }
-}
-
-struct Check;
-
-impl Job for Check {
-    type Came = Verdict;
-
-    fn on<S: Store, O: IntoOutcome>(
-        self,
-        harness: Harness<S>,
-        handler: impl AsyncFn(&S::Handle, &Delivery<i64>) -> O + Send + Sync + 'static,
-    ) -> Verdict {
-        harness.verdict(AMOUNTS, handler)
-    }
-}
-
-struct Replay<'a>(&'a History);
-
-impl Job for Replay<'_> {
-    type Came = Verdict;
-
-    fn on<S: Store, O: IntoOutcome>(
-        self,
-        harness: Harness<S>,
-        handler: impl AsyncFn(&S::Handle, &Delivery<i64>) -> O + Send + Sync + 'static,
-    ) -> Verdict {
-        harness.replay(self.0, AMOUNTS, handler)
-    }
-}
-
-struct Survey;
-
-impl Job for Survey {
-    type Came = Result<Vec<(History, Anomaly)>, Error>;
-
-    fn on<S: Store, O: IntoOutcome>(
-        self,
-        harness: Harness<S>,
-        handler: impl AsyncFn(&S::Handle, &Delivery<i64>) -> O + Send + Sync + 'static,
-    ) -> Self::Came {
-        Ok(harness.survey(AMOUNTS, handler)?.failing)
-    }
-}
-
-fn harness<S: Store>(store: S, entry: &Entry, options: &Options) -> Harness<S> {
-    Harness::new(store)
+fn prepared(entry: &Entry, options: &Options) -> Prepared {
+    entry
+        .on(options.store)
+        .unwrap_or_else(|| nowhere(entry, options.store))
         .named(entry.name)
         .replayed_by(&replay_command(entry, options.store))
         .model(options.model)
-        .contract((entry.contract)())
         .messages(options.messages)
         .processes(options.processes)
         .faults(options.faults)
@@ -174,10 +101,47 @@ fn replay_command(entry: &Entry, store: StoreKind) -> String {
     format!("redeliver replay '{{line}}' --strategy {}{on}", entry.name)
 }
 
-fn database(entry: &Entry) -> Database {
-    entry.observed.iter().fold(Sqlite::schema(entry.schema), |database, query| database.observe(query))
+/// A check of a strategy where it does not stand.
+fn nowhere(entry: &Entry, store: StoreKind) -> Prepared {
+    let stores: Vec<&str> = entry.stores().map(StoreKind::name).collect();
+    let why = format!("{} does not stand on {}; it stands on: {}", entry.name, store.name(), stores.join(", "));
+    Harness::new(Nowhere { why }).prepare(AMOUNTS, async |(): &(), _: &Delivery<i64>| Ok::<(), Error>(()))
 }
 
-fn key_value(entry: &Entry) -> KeyValue {
-    entry.keys.iter().fold(KeyValue::new("store"), |store, key| store.observe_prefix(key))
+/// A store that a strategy does not stand on.
+struct Nowhere {
+    why: String,
+}
+
+impl Store for Nowhere {
+    type Handle = ();
+
+    fn reset(&mut self) -> Result<(), Error> {
+        Err(Error::other(&self.why))
+    }
+
+    fn open(&mut self, _process: &Process) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn observe(&mut self, _seen: &mut Observation) -> Result<(), Error> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{named, registry::Strategy};
+
+    #[test]
+    fn where_a_strategy_does_not_stand_nothing_can_be_said_and_why_is() {
+        let nowhere = Entry { strategy: Strategy::Whole(|_, _| None), ..*named("natural").unwrap() };
+        let entry: &'static Entry = Box::leak(Box::new(nowhere));
+        let Verdict::Inconclusive(why) = check(entry, &Options::default()) else { panic!("it stands nowhere") };
+        assert!(why.reason.contains("natural does not stand on sqlite"), "{}", why.reason);
+        let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\n".parse().unwrap();
+        assert!(matches!(replay(entry, &history, &Options::default()), Verdict::Inconclusive(_)));
+        assert!(survey(entry, &Options::default()).is_err());
+    }
 }

@@ -1,7 +1,7 @@
 //! A trial: a strategy, how it is to be checked, and whether what comes of it is what was expected.
 //!
-//! A correct strategy must hold on every store, under every delivery model that it claims. A twin must be violated on the store, under the delivery model and within
-//! the faults that [`expected`] names, by an anomaly that it lists. What is found before that is no acquittal: the search
+//! A correct strategy must hold on every store that it stands on, under every delivery model that it claims. A twin must be violated on the
+//! store, under the delivery model and within the faults that [`expected`] names, by an anomaly that it lists. What is found before that is no acquittal: the search
 //! runs on until it has a listed one.
 
 use redeliver_harness::{Anomaly, History, Verdict};
@@ -9,7 +9,7 @@ use redeliver_harness::{Anomaly, History, Verdict};
 use crate::{
     expected::{self, Expected},
     registry::{Entry, all},
-    run::{Options, StoreKind, check, survey},
+    run::{Options, check, survey},
 };
 
 /// One strategy or twin on one store, under one delivery model.
@@ -42,8 +42,11 @@ pub fn trials() -> Vec<Trial> {
 /// The trials of one strategy or twin.
 pub fn of(entry: &'static Entry) -> Vec<Trial> {
     let Some(charge) = expected::of(entry.name) else {
-        let on = |store, model| Trial { entry, options: Options { store, model, ..Options::default() }, charge: None };
-        let everywhere = entry.models.iter().flat_map(|model| StoreKind::ALL.map(|store| on(store, *model)));
+        let on = |store, model| {
+            let options = Options { store, model, faults: entry.faults, ..Options::default() };
+            Trial { entry, options, charge: None }
+        };
+        let everywhere = entry.models.iter().flat_map(|model| entry.stores().map(|store| on(store, *model)));
         return everywhere.collect();
     };
     let usual = Options::default();
@@ -85,7 +88,7 @@ impl Trial {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::registry::named;
+    use crate::{registry::named, run::StoreKind};
 
     #[test]
     fn a_correct_strategy_is_tried_on_every_store_under_every_model_that_it_claims_and_a_twin_where_it_is_charged() {

@@ -15,7 +15,10 @@ use async_trait::async_trait;
 use redeliver_harness::{Contract, Error, KeyValue};
 use rusqlite::Connection;
 
-use crate::registry::{ANY_MODEL, Consume, Entry, Strategy};
+use crate::{
+    plain::{Consume, Plain},
+    registry::{ANY_MODEL, Entry, Strategy},
+};
 
 /// Closing balances, by the message that says what they are.
 pub const SCHEMA: &str = "CREATE TABLE closing (day TEXT PRIMARY KEY, balance INTEGER NOT NULL);";
@@ -32,11 +35,12 @@ pub static ENTRY: Entry = Entry {
     summary: "set a balance that no other message sets",
     twin_of: None,
     models: ANY_MODEL,
+    faults: 2,
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,
     keys: KEYS,
-    strategy: &Natural,
+    strategy: Strategy::Plain(&Natural),
 };
 
 /// Sets the closing balance of the day that the message is about.
@@ -52,7 +56,7 @@ pub fn consume(db: &mut Connection, id: &str, amount: i64) -> rusqlite::Result<(
 struct Natural;
 
 #[async_trait(?Send)]
-impl Strategy for Natural {
+impl Plain for Natural {
     fn sqlite(&self) -> Consume {
         consume
     }

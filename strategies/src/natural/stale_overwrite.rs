@@ -20,7 +20,10 @@ use async_trait::async_trait;
 use redeliver_harness::{Contract, Error, KeyValue};
 use rusqlite::Connection;
 
-use crate::registry::{Consume, Entry, Strategy};
+use crate::{
+    plain::{Consume, Plain},
+    registry::{Entry, Strategy},
+};
 
 /// One account.
 pub const SCHEMA: &str = "CREATE TABLE account (balance INTEGER NOT NULL);
@@ -32,11 +35,12 @@ pub static ENTRY: Entry = Entry {
     summary: "set a balance that every message sets",
     twin_of: Some("natural"),
     models: &[],
+    faults: 2,
     contract: Contract::strict,
     schema: SCHEMA,
     observed: &["SELECT balance FROM account"],
     keys: &["balance"],
-    strategy: &StaleOverwrite,
+    strategy: Strategy::Plain(&StaleOverwrite),
 };
 
 /// Sets the balance, whatever it was before.
@@ -51,7 +55,7 @@ pub fn consume(db: &mut Connection, _id: &str, amount: i64) -> rusqlite::Result<
 struct StaleOverwrite;
 
 #[async_trait(?Send)]
-impl Strategy for StaleOverwrite {
+impl Plain for StaleOverwrite {
     fn sqlite(&self) -> Consume {
         consume
     }

@@ -25,7 +25,10 @@ use redeliver_harness::{Contract, Error, KeyValue, KeyValueTransaction};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use super::{KEYS, OBSERVED, SCHEMA, mark};
-use crate::registry::{Consume, Entry, Strategy};
+use crate::{
+    plain::{Consume, Plain},
+    registry::{Entry, Strategy},
+};
 
 /// The registry's entry.
 pub static ENTRY: Entry = Entry {
@@ -33,11 +36,12 @@ pub static ENTRY: Entry = Entry {
     summary: "the body runs again after a commit whose reply was lost",
     twin_of: Some("record-and-check"),
     models: &[],
+    faults: 2,
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,
     keys: KEYS,
-    strategy: &AmbiguousCommitRerun,
+    strategy: Strategy::Plain(&AmbiguousCommitRerun),
 };
 
 /// Adds the amount to the balance unless the id was seen, and tries that twice.
@@ -70,7 +74,7 @@ async fn body_key_value(tx: KeyValueTransaction, id: &str, amount: i64) -> Resul
 struct AmbiguousCommitRerun;
 
 #[async_trait(?Send)]
-impl Strategy for AmbiguousCommitRerun {
+impl Plain for AmbiguousCommitRerun {
     fn sqlite(&self) -> Consume {
         consume
     }

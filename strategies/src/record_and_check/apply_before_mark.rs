@@ -20,7 +20,10 @@ use redeliver_harness::{Contract, Error, KeyValue};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::{KEYS, OBSERVED, SCHEMA, mark};
-use crate::registry::{Consume, Entry, Strategy};
+use crate::{
+    plain::{Consume, Plain},
+    registry::{Entry, Strategy},
+};
 
 /// The registry's entry.
 pub static ENTRY: Entry = Entry {
@@ -28,11 +31,12 @@ pub static ENTRY: Entry = Entry {
     summary: "effect in one transaction, mark in the next",
     twin_of: Some("record-and-check"),
     models: &[],
+    faults: 2,
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,
     keys: KEYS,
-    strategy: &ApplyBeforeMark,
+    strategy: Strategy::Plain(&ApplyBeforeMark),
 };
 
 /// Adds the amount to the balance, then remembers that it did.
@@ -53,7 +57,7 @@ pub fn consume(db: &mut Connection, id: &str, amount: i64) -> rusqlite::Result<(
 struct ApplyBeforeMark;
 
 #[async_trait(?Send)]
-impl Strategy for ApplyBeforeMark {
+impl Plain for ApplyBeforeMark {
     fn sqlite(&self) -> Consume {
         consume
     }

@@ -22,7 +22,10 @@ use redeliver_harness::{Contract, Error, KeyValue};
 use rusqlite::Connection;
 
 use super::{KEYS, OBSERVED, SCHEMA, mark};
-use crate::registry::{Consume, Entry, Strategy};
+use crate::{
+    plain::{Consume, Plain},
+    registry::{Entry, Strategy},
+};
 
 /// The registry's entry.
 pub static ENTRY: Entry = Entry {
@@ -30,11 +33,12 @@ pub static ENTRY: Entry = Entry {
     summary: "mark in one statement, effect in the next",
     twin_of: Some("record-and-check"),
     models: &[],
+    faults: 2,
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,
     keys: KEYS,
-    strategy: &MarkBeforeApply,
+    strategy: Strategy::Plain(&MarkBeforeApply),
 };
 
 /// Adds the amount to the balance if it is the first to mark the id.
@@ -52,7 +56,7 @@ pub fn consume(db: &mut Connection, id: &str, amount: i64) -> rusqlite::Result<(
 struct MarkBeforeApply;
 
 #[async_trait(?Send)]
-impl Strategy for MarkBeforeApply {
+impl Plain for MarkBeforeApply {
     fn sqlite(&self) -> Consume {
         consume
     }

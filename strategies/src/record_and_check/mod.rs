@@ -20,7 +20,10 @@ use async_trait::async_trait;
 use redeliver_harness::{Contract, Error, KeyValue};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use crate::registry::{ANY_MODEL, Consume, Entry, Strategy};
+use crate::{
+    plain::{Consume, Plain},
+    registry::{ANY_MODEL, Entry, Strategy},
+};
 
 /// One account, and the ids of the messages that were handled. The twins have the same tables.
 pub const SCHEMA: &str = "CREATE TABLE account (balance INTEGER NOT NULL);
@@ -39,11 +42,12 @@ pub static ENTRY: Entry = Entry {
     summary: "check, update and mark in one transaction",
     twin_of: None,
     models: ANY_MODEL,
+    faults: 2,
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,
     keys: KEYS,
-    strategy: &RecordAndCheck,
+    strategy: Strategy::Plain(&RecordAndCheck),
 };
 
 /// Adds the amount to the balance, once for each id.
@@ -67,21 +71,29 @@ pub(crate) fn mark(id: &str) -> String {
     format!("seen:{id}")
 }
 
+/// The same over the key-value store.
+///
+/// # Errors
+/// As for [`consume`].
+pub async fn consume_key_value(store: &KeyValue, id: &str, amount: i64) -> Result<(), Error> {
+    let tx = store.begin().await?;
+    if tx.get(&mark(id)).await?.is_some() {
+        return Ok(());
+    }
+    tx.add("balance", amount).await?;
+    tx.put(&mark(id), "").await?;
+    tx.commit().await
+}
+
 struct RecordAndCheck;
 
 #[async_trait(?Send)]
-impl Strategy for RecordAndCheck {
+impl Plain for RecordAndCheck {
     fn sqlite(&self) -> Consume {
         consume
     }
 
     async fn key_value(&self, store: &KeyValue, id: &str, amount: i64) -> Result<(), Error> {
-        let tx = store.begin().await?;
-        if tx.get(&mark(id)).await?.is_some() {
-            return Ok(());
-        }
-        tx.add("balance", amount).await?;
-        tx.put(&mark(id), "").await?;
-        tx.commit().await
+        consume_key_value(store, id, amount).await
     }
 }

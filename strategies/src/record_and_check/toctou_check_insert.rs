@@ -21,7 +21,10 @@ use redeliver_harness::{Contract, Error, KeyValue};
 use rusqlite::Connection;
 
 use super::{KEYS, OBSERVED, SCHEMA, mark};
-use crate::registry::{Consume, Entry, Strategy};
+use crate::{
+    plain::{Consume, Plain},
+    registry::{Entry, Strategy},
+};
 
 /// The registry's entry.
 pub static ENTRY: Entry = Entry {
@@ -29,11 +32,12 @@ pub static ENTRY: Entry = Entry {
     summary: "check, update and mark in three steps",
     twin_of: Some("record-and-check"),
     models: &[],
+    faults: 2,
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,
     keys: KEYS,
-    strategy: &ToctouCheckInsert,
+    strategy: Strategy::Plain(&ToctouCheckInsert),
 };
 
 /// Adds the amount to the balance, and believes that it does so once for each id.
@@ -52,7 +56,7 @@ pub fn consume(db: &mut Connection, id: &str, amount: i64) -> rusqlite::Result<(
 struct ToctouCheckInsert;
 
 #[async_trait(?Send)]
-impl Strategy for ToctouCheckInsert {
+impl Plain for ToctouCheckInsert {
     fn sqlite(&self) -> Consume {
         consume
     }

@@ -21,7 +21,10 @@ use redeliver_harness::{Contract, Error, KeyValue};
 use rusqlite::Connection;
 
 use super::{ACCOUNT, OBSERVED};
-use crate::registry::{Consume, Entry, Strategy};
+use crate::{
+    plain::{Consume, Plain},
+    registry::{Entry, Strategy},
+};
 
 /// As for the strategy, but for the constraint.
 pub const SCHEMA: &str = "CREATE TABLE account (id TEXT PRIMARY KEY, balance INTEGER NOT NULL);
@@ -34,11 +37,12 @@ pub static ENTRY: Entry = Entry {
     summary: "a look at the journal, then row and update, and no constraint",
     twin_of: Some("unique-constraint"),
     models: &[],
+    faults: 2,
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,
     keys: &["balance"],
-    strategy: &DedupTableWithoutUnique,
+    strategy: Strategy::Plain(&DedupTableWithoutUnique),
 };
 
 /// Writes the transfer down and changes the balance, if nobody was seen to have done so.
@@ -60,7 +64,7 @@ pub fn consume(db: &mut Connection, id: &str, amount: i64) -> rusqlite::Result<(
 struct DedupTableWithoutUnique;
 
 #[async_trait(?Send)]
-impl Strategy for DedupTableWithoutUnique {
+impl Plain for DedupTableWithoutUnique {
     fn sqlite(&self) -> Consume {
         consume
     }

@@ -18,7 +18,10 @@ use async_trait::async_trait;
 use redeliver_harness::{Contract, Error, KeyValue};
 use rusqlite::{Connection, ffi::SQLITE_CONSTRAINT_UNIQUE};
 
-use crate::registry::{ANY_MODEL, Consume, Entry, Strategy};
+use crate::{
+    plain::{Consume, Plain},
+    registry::{ANY_MODEL, Entry, Strategy},
+};
 
 /// The account that every transfer goes to.
 pub const ACCOUNT: &str = "666";
@@ -40,11 +43,12 @@ pub static ENTRY: Entry = Entry {
     summary: "journal row under a unique constraint and update in one transaction",
     twin_of: None,
     models: ANY_MODEL,
+    faults: 2,
     contract: Contract::strict,
     schema: SCHEMA,
     observed: OBSERVED,
     keys: KEYS,
-    strategy: &UniqueConstraint,
+    strategy: Strategy::Plain(&UniqueConstraint),
 };
 
 /// Writes the transfer down and changes the balance, unless it stands in the journal already.
@@ -68,7 +72,7 @@ pub fn consume(db: &mut Connection, id: &str, amount: i64) -> rusqlite::Result<(
 struct UniqueConstraint;
 
 #[async_trait(?Send)]
-impl Strategy for UniqueConstraint {
+impl Plain for UniqueConstraint {
     fn sqlite(&self) -> Consume {
         consume
     }

@@ -1,0 +1,64 @@
+//! `ack-before-apply`: acknowledge first, so that the broker does not wait, then do the work.
+//!
+//! The work is safe in itself: effect and mark are one transaction. A consumer with automatic acknowledgement is this one.
+//!
+//! **What breaks it.** The process dies after its acknowledgement and before the commit. The broker has forgotten the message.
+//!
+//! ```
+//! use redeliver_strategies::{Options, named, replay};
+//!
+//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\ncrash m0#1.2\n".parse()?;
+//! let verdict = replay(named("ack-before-apply")?, &history, &Options::default());
+//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("lost"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Source: the article, section 7: automatic acknowledgement loses what fails; sidekiq/sidekiq, issue 1831.
+
+use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Prepared, sqlite::Sqlite};
+
+use crate::{
+    record_and_check::{self, KEYS, OBSERVED, SCHEMA},
+    registry::{AMOUNTS, Entry, Strategy},
+    run::StoreKind,
+};
+
+/// The registry's entry.
+pub static ENTRY: Entry = Entry {
+    name: "ack-before-apply",
+    summary: "the acknowledgement, then effect and mark in one transaction",
+    twin_of: Some("ack-after-effect"),
+    models: &[],
+    faults: 2,
+    contract: Contract::strict,
+    schema: SCHEMA,
+    observed: OBSERVED,
+    keys: KEYS,
+    strategy: Strategy::Whole(prepared),
+};
+
+/// Acknowledges, and then adds the amount to the balance, once for each id.
+///
+/// # Errors
+/// Whatever the broker or the database says. After the latter nobody delivers the message again.
+pub async fn consume(db: &Sqlite, m: &Delivery<i64>) -> Result<(), Error> {
+    m.ack().await?;
+    super::apply(db, m).await
+}
+
+async fn consume_key_value(store: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
+    m.ack().await?;
+    record_and_check::consume_key_value(store, m.id(), *m.payload()).await
+}
+
+fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
+    let contract = (entry.contract)();
+    Some(match store {
+        StoreKind::Sqlite => Harness::new(entry.database())
+            .contract(contract)
+            .prepare(AMOUNTS, async |db: &Sqlite, m: &Delivery<i64>| consume(db, m).await),
+        StoreKind::KeyValue => Harness::new(entry.key_value())
+            .contract(contract)
+            .prepare(AMOUNTS, async |store: &KeyValue, m: &Delivery<i64>| consume_key_value(store, m).await),
+    })
+}

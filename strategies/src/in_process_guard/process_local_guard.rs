@@ -1,0 +1,79 @@
+//! `process-local-guard`: the set in memory, and nothing behind it.
+//!
+//! Within one process it is right: whoever is first claims the id, and gives it up if the database says no.
+//!
+//! **What breaks it.** There is a second process, which knows nothing of the first one's memory; and after a restart there is
+//! no first one either.
+//!
+//! ```
+//! use redeliver_strategies::{Options, named, replay};
+//!
+//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\noverlap m0#1.1\n".parse()?;
+//! let verdict = replay(named("process-local-guard")?, &history, &Options::default());
+//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("twice"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Source: mikenelsonjr/Accelerators, issue 13; OpenHikmah/openhikmah-web, issue 517: a second instance does not see the set.
+
+use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Prepared, sqlite::Sqlite};
+
+use super::Guarded;
+use crate::{
+    record_and_check::{KEYS, OBSERVED, SCHEMA},
+    registry::{AMOUNTS, Entry, Strategy},
+    run::StoreKind,
+};
+
+/// The registry's entry.
+pub static ENTRY: Entry = Entry {
+    name: "process-local-guard",
+    summary: "a set in memory, then the effect",
+    twin_of: Some("in-process-guard"),
+    models: &[],
+    faults: 2,
+    contract: Contract::strict,
+    schema: SCHEMA,
+    observed: OBSERVED,
+    keys: KEYS,
+    strategy: Strategy::Whole(prepared),
+};
+
+/// Adds the amount to the balance, and believes that it does so once for each id.
+///
+/// # Errors
+/// Whatever the database says.
+pub async fn consume(process: &Guarded<Sqlite>, id: &str, amount: i64) -> rusqlite::Result<()> {
+    if !process.learn(id) {
+        return Ok(());
+    }
+    let update = move |connection: &mut rusqlite::Connection| {
+        connection.execute("UPDATE account SET balance = balance + ?1", [amount])
+    };
+    process.durable.call(update).await.map(drop).inspect_err(|_| process.forget(id))
+}
+
+async fn consume_key_value(process: &Guarded<KeyValue>, id: &str, amount: i64) -> Result<(), Error> {
+    if !process.learn(id) {
+        return Ok(());
+    }
+    process.durable.add("balance", amount).await.map(drop).inspect_err(|_| process.forget(id))
+}
+
+fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
+    let contract = (entry.contract)();
+    Some(match store {
+        StoreKind::Sqlite => Harness::new(entry.database())
+            .process(Guarded::start)
+            .contract(contract)
+            .prepare(AMOUNTS, async |process: &Guarded<Sqlite>, m: &Delivery<i64>| {
+                consume(process, m.id(), *m.payload()).await
+            }),
+        StoreKind::KeyValue => Harness::new(entry.key_value()).process(Guarded::start).contract(contract).prepare(
+            AMOUNTS,
+            async |process: &Guarded<KeyValue>, m: &Delivery<i64>| {
+                consume_key_value(process, m.id(), *m.payload()).await
+            },
+        ),
+    })
+}
