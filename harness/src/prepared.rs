@@ -50,6 +50,18 @@ impl Prepared {
         self
     }
 
+    /// As [`Harness::cases`](crate::Harness::cases).
+    pub fn cases(mut self, cases: u64) -> Self {
+        self.options.random.count = cases;
+        self
+    }
+
+    /// As [`Harness::seed`](crate::Harness::seed).
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.options.random.seed = seed;
+        self
+    }
+
     /// As [`Harness::messages`](crate::Harness::messages).
     pub fn messages(mut self, messages: usize) -> Self {
         self.options.set_messages(messages);

@@ -1,18 +1,12 @@
-//! `redeliver list`: the strategies, each before its broken twins.
+//! `list`: the strategies, each before its broken twins.
 
-use redeliver_strategies::{expected, registry};
-
-use super::{Answer, Exit, words};
+use super::{Answer, Checked, Exit, words};
 
 /// The list.
-pub(super) fn list() -> Answer {
+pub(super) fn list(all: &[Checked]) -> Answer {
     let mut table = words::columns(&["strategy", "is", "what it does"]);
-    for entry in registry::all() {
-        let is = match expected::of(entry.name) {
-            Some(charge) => format!("broken: {}", words::charge(&charge)),
-            None => format!("correct: {}", words::models(entry)),
-        };
-        table.add_row([words::name(entry), is, entry.summary.to_owned()]);
+    for checked in all {
+        table.add_row([words::name(checked), words::standing(checked), checked.summary.to_owned()]);
     }
     Answer { text: words::rows(&table), exit: Exit::Holds }
 }

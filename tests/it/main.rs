@@ -11,6 +11,7 @@ mod histories;
 mod history_errors;
 mod judge;
 mod laws;
+mod own_command_line;
 mod random;
 mod readme;
 mod readme_example;
