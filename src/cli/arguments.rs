@@ -1,11 +1,11 @@
 //! What several commands are told, and the names that can be said on one command line: those of its table.
 
 use clap::{
-    Args, Command, CommandFactory,
+    Args, Command, CommandFactory, ValueEnum,
     builder::{PossibleValuesParser, TypedValueParser},
     value_parser,
 };
-use redeliver_harness::DeliveryModel;
+use redeliver_harness::{DeliveryModel, history::Fault};
 
 use super::{Arguments, Checked, Complaint, How, Program, checked::OnStore};
 
@@ -33,6 +33,22 @@ impl Default for Much {
     fn default() -> Self {
         Self { messages: 2, processes: 2, faults: 2, cases: 256, seed: 0 }
     }
+}
+
+/// Who reads what is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+/// How it is printed.
+#[derive(Args, Default)]
+pub(super) struct Printed {
+    /// `text` is for a person, `json` for a program: docs/report.md says what its members mean
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(super) format: Format,
 }
 
 /// On what something is checked.
@@ -99,6 +115,11 @@ impl Program {
             })
         })
     }
+}
+
+/// Reads the name of a kind of fault.
+pub(super) fn fault_parser() -> impl TypedValueParser<Value = String> {
+    PossibleValuesParser::new(Fault::words())
 }
 
 /// Reads the name of a delivery model.

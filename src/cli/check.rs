@@ -5,7 +5,7 @@ use redeliver_harness::DeliveryModel;
 
 use super::{
     Answer, Complaint, Program,
-    arguments::{Much, On, model_parser},
+    arguments::{Much, On, Printed, fault_parser, model_parser},
     words,
 };
 
@@ -22,6 +22,11 @@ pub(super) struct Check {
     model: DeliveryModel,
     #[command(flatten)]
     much: Much,
+    /// It is no pass if no fault of this kind acted; may be said several times
+    #[arg(long, value_name = "FAULT", value_parser = fault_parser())]
+    must_act: Vec<String>,
+    #[command(flatten)]
+    printed: Printed,
 }
 
 impl Check {
@@ -29,6 +34,6 @@ impl Check {
         let checked = program.named(&self.strategy)?;
         let on = self.on.of(checked)?;
         let verdict = on.check.verdict(&program.how(checked, on, self.model, &self.much));
-        Ok(words::answer(checked, &verdict))
+        Ok(words::answer(checked, &verdict.if_acted(&self.must_act), self.printed.format))
     }
 }

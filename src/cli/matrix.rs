@@ -11,11 +11,11 @@ use clap::Args;
 use indicatif::ProgressDrawTarget;
 use redeliver_harness::{DeliveryModel, History, Verdict, history::Line};
 
-use self::cells::{Came, Cell};
+pub(super) use self::cells::{Came, Cell};
 use super::{
     Answer, Checked, Complaint, Exit, Program,
-    arguments::{Much, model_parser},
-    words,
+    arguments::{Format, Much, Printed, model_parser},
+    json, words,
 };
 
 /// What stands in the table, and how much is searched for it.
@@ -32,12 +32,18 @@ pub(super) struct Matrix {
     /// The command that replays the history of each violated cell, below the table
     #[arg(long)]
     history: bool,
+    #[command(flatten)]
+    printed: Printed,
 }
 
 impl Matrix {
     pub(super) fn run(&self, program: &Program, bar: ProgressDrawTarget) -> Result<Answer, Complaint> {
         let cells = cells::of(program, &self.strategies, &self.models(), &self.much);
         let came = cells::all(&cells, bar);
+        let exit = came.iter().fold(Exit::Holds, worse);
+        if self.printed.format == Format::Json {
+            return Ok(Answer { text: json::matrix(program, &cells, &came), exit });
+        }
         let mut text = words::rows(&self.table(&cells, &came));
         if self.history {
             text.push('\n');
@@ -45,7 +51,6 @@ impl Matrix {
                 replays(program, cell, came, &mut text);
             }
         }
-        let exit = came.iter().fold(Exit::Holds, worse);
         let _ = writeln!(text, "\n{}", conclusion(&cells, &came));
         Ok(Answer { text, exit })
     }

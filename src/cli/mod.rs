@@ -34,6 +34,7 @@ mod arguments;
 mod check;
 mod checked;
 mod exit;
+mod json;
 mod list;
 mod matrix;
 mod replay;
@@ -75,7 +76,7 @@ enum Command {
     #[command(after_help = exit::table())]
     Replay(replay::Replay),
     /// Lists the strategies, each before its broken twins
-    List,
+    List(list::List),
     /// Checks all strategies and twins under all delivery models, and prints a table
     #[command(after_help = exit::table())]
     Matrix(matrix::Matrix),
@@ -165,7 +166,7 @@ impl Program {
             Some(Command::Matrix(matrix)) => matrix.run(self, bar),
             Some(Command::Check(check)) => check.run(self),
             Some(Command::Replay(replay)) => replay.run(self, err),
-            Some(Command::List) => Ok(list::list(&self.table)),
+            Some(Command::List(list)) => Ok(list.run(self)),
         };
         match answer {
             Ok(Answer { text, exit }) => {

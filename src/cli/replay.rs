@@ -10,7 +10,7 @@ use redeliver_harness::{DeliveryModel, History, history::Payload};
 
 use super::{
     Answer, Checked, Complaint, Program,
-    arguments::{Much, On, model_parser},
+    arguments::{Much, On, Printed, model_parser},
     remark, words,
 };
 
@@ -31,6 +31,8 @@ pub(super) struct Replay {
     /// Replays it under this delivery model instead of its own
     #[arg(long, value_name = "MODEL", value_parser = model_parser())]
     model: Option<DeliveryModel>,
+    #[command(flatten)]
+    printed: Printed,
 }
 
 impl Replay {
@@ -52,7 +54,7 @@ impl Replay {
             remark(err, &format!("note: this line was printed for `{other}`"));
         }
         let how = program.how(checked, on, history.model, &Much::default());
-        Ok(words::answer(checked, &on.check.replay(&history, &how)))
+        Ok(words::answer(checked, &on.check.replay(&history, &how), self.printed.format))
     }
 
     /// Where the history comes from, and what stands there.

@@ -5,16 +5,20 @@
 use comfy_table::{Cell, ContentArrangement, Table, presets};
 use redeliver_harness::{Anomaly, DeliveryModel, History, Verdict};
 
-use super::{Answer, Charge, Checked, Exit};
+use super::{Answer, Charge, Checked, Exit, arguments::Format};
 
 /// What a check or a replay came to: the harness's own report.
-pub(super) fn answer(checked: &Checked, verdict: &Verdict) -> Answer {
+pub(super) fn answer(checked: &Checked, verdict: &Verdict, format: Format) -> Answer {
     let exit = match verdict {
         Verdict::Holds(_) => Exit::Holds,
         Verdict::Violated(_) => Exit::Violated,
         Verdict::Inconclusive(_) => Exit::Inconclusive,
     };
-    Answer { text: verdict.report(checked.name), exit }
+    let text = match format {
+        Format::Text => verdict.report(checked.name),
+        Format::Json => verdict.json(checked.name),
+    };
+    Answer { text, exit }
 }
 
 /// An anomaly and how many faults it took.

@@ -17,10 +17,10 @@ const USAGE: i32 = 2;
 const INCONCLUSIVE: i32 = 3;
 
 /// What one run of the program came to.
-struct Ran {
-    out: String,
-    err: String,
-    code: i32,
+pub struct Ran {
+    pub out: String,
+    pub err: String,
+    pub code: i32,
 }
 
 fn program() -> Command {
@@ -32,7 +32,7 @@ fn ran(output: Output) -> Ran {
     Ran { out: text(output.stdout), err: text(output.stderr), code: output.status.code().expect("it was not killed") }
 }
 
-fn redeliver(arguments: &[&str]) -> Ran {
+pub fn redeliver(arguments: &[&str]) -> Ran {
     ran(program().args(arguments).stdin(Stdio::null()).output().expect("it was built"))
 }
 
@@ -181,6 +181,21 @@ fn random_histories_are_those_that_were_asked_for() {
 }
 
 #[test]
+fn a_pass_without_a_fault_that_must_act_is_none() {
+    let check = |more: &[&str]| {
+        let arguments =
+            ["check", "natural", "--store", "key-value", "--messages", "1", "--faults", "1", "--cases", "0"];
+        redeliver(&[&arguments[..], more].concat())
+    };
+    assert_eq!(check(&["--must-act", "overlap", "--must-act", "crash"]).code, HOLDS);
+    let Ran { out, code, .. } = check(&["--must-act", "overlap", "--must-act", "advance"]);
+    assert_eq!(code, INCONCLUSIVE, "{out}");
+    assert!(out.contains("nothing gave them a place: advance\n"), "{out}");
+    let unknown = check(&["--must-act", "overlop"]);
+    assert!(refused(&unknown).contains("a similar value exists: 'overlap'"), "{}", unknown.err);
+}
+
+#[test]
 fn a_history_comes_from_a_line_a_file_or_standard_input() {
     let text = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\noverlap m0#1.2\n";
     let line = "r1:toctou-check-insert;at-least-once;m0=100;overlap:m0#1.2";
@@ -227,6 +242,7 @@ fn nonsense_on_the_command_line_is_refused() {
         &["check", "natural", "--faults", "many"],
         &["check", "natural", "--cases", "-1"],
         &["check", "natural", "--seed", "many"],
+        &["check", "natural", "--format", "yaml"],
         &["replay", "r1:natural;at-least-once;m0=1"],
         &["list", "natural"],
         &["matrix", "naturel"],

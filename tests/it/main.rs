@@ -9,6 +9,7 @@ mod executions;
 mod golden;
 mod histories;
 mod history_errors;
+mod json;
 mod judge;
 mod laws;
 mod own_command_line;

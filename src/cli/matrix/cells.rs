@@ -8,22 +8,22 @@ use redeliver_harness::{Anomaly, DeliveryModel, History, Verdict};
 use crate::cli::{Charge, Checked, How, Program, arguments::Much, checked::OnStore};
 
 /// One strategy or twin on one store, under one delivery model.
-pub(super) struct Cell<'a> {
-    pub(super) checked: &'a Checked,
-    pub(super) on: &'a OnStore,
+pub(in crate::cli) struct Cell<'a> {
+    pub(in crate::cli) checked: &'a Checked,
+    pub(in crate::cli) on: &'a OnStore,
     /// What it must be convicted of there, if anything.
-    pub(super) charge: Option<&'a Charge>,
+    pub(in crate::cli) charge: Option<&'a Charge>,
     how: How,
 }
 
 /// What came of it.
-pub(super) struct Came {
+pub(in crate::cli) struct Came {
     /// What the search says.
-    pub(super) verdict: Verdict,
+    pub(in crate::cli) verdict: Verdict,
     /// The first history that meets the charge, if another failure was found before it.
-    pub(super) later: Option<(History, Anomaly)>,
+    pub(in crate::cli) later: Option<(History, Anomaly)>,
     /// Whether it came out as expected; `None` where nothing is.
-    pub(super) as_expected: Option<bool>,
+    pub(in crate::cli) as_expected: Option<bool>,
 }
 
 /// The cells of these strategies, or of all if none is named: strategy by strategy, store by store, model by model.
@@ -75,6 +75,10 @@ pub(super) fn all(cells: &[Cell<'_>], bar: ProgressDrawTarget) -> Vec<Came> {
 }
 
 impl Cell<'_> {
+    pub(in crate::cli) fn model(&self) -> DeliveryModel {
+        self.how.model
+    }
+
     fn check(&self) -> Came {
         let verdict = self.on.check.verdict(&self.how);
         let Some(charge) = self.charge else {
