@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use redeliver::{Delivery, Harness, KeyValue, Verdict};
+use redeliver::{Delivery, DeliveryModel, Effects, Error, Harness, KeyValue, Verdict};
 use redeliver_strategies::all;
 use serde_json::Value;
 
@@ -10,6 +10,10 @@ use crate::{
     cli::{Ran, redeliver},
     golden::golden,
 };
+
+/// With all that a message can have, and a fault that does not act.
+const HISTORY: &str =
+    "redeliver-history 1\nmodel at-least-once\nmessage m0 id=a order=k 1\noverlap m0#1.2\ncrash m0#9.9\n";
 
 fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -102,19 +106,20 @@ fn every_member_is_documented_and_every_documented_member_is_there() {
     for arguments in [
         &["check", "toctou-check-insert", "--must-act", "advance"][..],
         &["check", "record-and-check", "--store", "key-value", "--faults", "1", "--must-act", "advance"],
-        &["replay", "r1:x;at-least-once;m0@a:k=1;crash:m0#9.9;overlap:m0#1.2", "--strategy", "toctou-check-insert"],
+        &["replay", HISTORY, "--strategy", "toctou-check-insert"],
         &["list"],
         &["matrix", "stale-overwrite", "--faults", "1", "--cases", "0"],
     ] {
         members(&json(arguments).0, &mut told);
     }
-    let effects = Harness::new((redeliver::Effects::new(), KeyValue::new("bank").observe_key("balance"))).verdict(
-        1..1000i64,
-        async |(mail, bank): &(redeliver::Effects, KeyValue), m: &Delivery<i64>| {
-            mail.perform("mail", m.id()).await?;
-            bank.add("balance", *m.payload()).await.map(drop)
-        },
-    );
+    // Effects beside rows, and answers, which are values.
+    let effects = Harness::new((Effects::new(), KeyValue::new("bank").observe_key("balance")))
+        .model(DeliveryModel::request_reply())
+        .verdict(1..1000i64, async |(mail, bank): &(Effects, KeyValue), m: &Delivery<i64>| {
+            let receipt = mail.perform("mail", m.id()).await?;
+            bank.add("balance", *m.payload()).await?;
+            Ok::<u32, Error>(receipt.number)
+        });
     assert!(matches!(effects, Verdict::Violated(_)));
     members(&parsed(&effects.json("mails")), &mut told);
 
