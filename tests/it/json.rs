@@ -1,8 +1,14 @@
 //! What is printed for programs: the members that `docs/report.md` promises, and no other.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+};
 
-use redeliver::{Delivery, DeliveryModel, Effects, Error, Harness, KeyValue, Verdict};
+use redeliver::{Delivery, Effects, Error, Harness, Observation, Process, Store, Verdict};
 use redeliver_strategies::all;
 use serde_json::Value;
 
@@ -14,6 +20,28 @@ use crate::{
 /// With all that a message can have, and a fault that does not act.
 const HISTORY: &str =
     "redeliver-history 1\nmodel at-least-once\nmessage m0 id=a order=k 1\noverlap m0#1.2\ncrash m0#9.9\n";
+
+/// Something durable of a user's own, that shows a value.
+#[derive(Default)]
+struct Counter(Arc<AtomicI64>);
+
+impl Store for Counter {
+    type Handle = Arc<AtomicI64>;
+
+    fn reset(&mut self) -> Result<(), Error> {
+        self.0.store(0, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn open(&mut self, _: &Process) -> Result<Arc<AtomicI64>, Error> {
+        Ok(Arc::clone(&self.0))
+    }
+
+    fn observe(&mut self, seen: &mut Observation) -> Result<(), Error> {
+        seen.set("counted", self.0.load(Ordering::Relaxed));
+        Ok(())
+    }
+}
 
 fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"))
@@ -112,14 +140,14 @@ fn every_member_is_documented_and_every_documented_member_is_there() {
     ] {
         members(&json(arguments).0, &mut told);
     }
-    // Effects beside rows, and answers, which are values.
-    let effects = Harness::new((Effects::new(), KeyValue::new("bank").observe_key("balance")))
-        .model(DeliveryModel::request_reply())
-        .verdict(1..1000i64, async |(mail, bank): &(Effects, KeyValue), m: &Delivery<i64>| {
-            let receipt = mail.perform("mail", m.id()).await?;
-            bank.add("balance", *m.payload()).await?;
-            Ok::<u32, Error>(receipt.number)
-        });
+    let effects = Harness::new((Effects::new(), Counter::default())).verdict(
+        1..1000i64,
+        async |(mail, counted): &(Effects, Arc<AtomicI64>), m: &Delivery<i64>| {
+            mail.perform("mail", m.id()).await?;
+            counted.fetch_add(*m.payload(), Ordering::Relaxed);
+            Ok::<(), Error>(())
+        },
+    );
     assert!(matches!(effects, Verdict::Violated(_)));
     members(&parsed(&effects.json("mails")), &mut told);
 
