@@ -1,9 +1,11 @@
-//! The program `redeliver`. All of it lives in `cli`.
+//! The program `redeliver`: the command line of [`redeliver::cli`] around the strategies that it ships.
 
-mod cli;
+mod shipped;
 
 use std::process::ExitCode;
 
+use redeliver::cli::Program;
+
 fn main() -> ExitCode {
-    cli::run().into()
+    Program::new("redeliver", shipped::table()).main()
 }

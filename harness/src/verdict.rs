@@ -6,7 +6,7 @@ use crate::{
     History,
     history::Fault,
     oracle::Anomaly,
-    report::{self, Usual},
+    report::{self, Told, Usual},
 };
 
 /// What a check comes to. Incomplete is never a pass.
@@ -38,6 +38,8 @@ pub struct Searched {
     pub workloads: Vec<String>,
     /// How often each kind of fault acted, by its word, in alphabetical order.
     pub acted: Vec<(&'static str, u64)>,
+    /// How often each of them did so in random histories; those that never did may be missing.
+    pub acted_at_random: Vec<(&'static str, u64)>,
     /// By how much the clock was made to jump, where anything read it.
     pub jumps: Vec<Duration>,
     /// And to each time at which something expired, and to one tick before and after it.
@@ -59,6 +61,7 @@ pub struct Counterexample {
     pub(crate) anomaly: Anomaly,
     pub(crate) message: Option<usize>,
     pub(crate) report: String,
+    pub(crate) told: Told,
     pub(crate) searched: Searched,
 }
 
@@ -77,6 +80,11 @@ impl Searched {
     /// How many histories were replayed in all.
     pub fn total(&self) -> u64 {
         self.histories.iter().sum::<u64>() + self.random
+    }
+
+    /// How often a fault of this kind acted in random histories.
+    pub(crate) fn at_random(&self, fault: &str) -> u64 {
+        self.acted_at_random.iter().find(|(word, _)| *word == fault).map_or(0, |(_, times)| *times)
     }
 }
 
@@ -116,6 +124,40 @@ impl Verdict {
             Verdict::Violated(counterexample) => counterexample.report.clone(),
             Verdict::Inconclusive(inconclusive) => report::inconclusive(name, inconclusive),
         }
+    }
+
+    /// The same for programs: one JSON value of many lines, with the history, the trace and how far the search went. What
+    /// its members mean stands in `docs/report.md`; `"redeliver": 1` is the version of that.
+    ///
+    /// ```
+    /// use redeliver_harness::{Delivery, Harness, KeyValue};
+    ///
+    /// let verdict = Harness::new(KeyValue::new("bank").observe_key("balance")).faults(1).verdict(
+    ///     1..1000i64,
+    ///     async |bank: &KeyValue, m: &Delivery<i64>| bank.add("balance", *m.payload()).await.map(drop),
+    /// );
+    /// let json = verdict.json("credit");
+    /// assert!(json.starts_with("{\n  \"redeliver\": 1,\n  \"name\": \"credit\",\n  \"verdict\": \"violated\",\n"));
+    /// assert!(json.contains("\"anomaly\": \"twice\""));
+    /// ```
+    pub fn json(&self, name: &str) -> String {
+        report::json(name, self)
+    }
+
+    /// A pass only if faults of all these kinds acted, by their words, as of
+    /// [`Harness::must_act`](crate::Harness::must_act); what was no pass stays as it was.
+    pub fn if_acted(self, faults: &[impl AsRef<str>]) -> Self {
+        let Verdict::Holds(searched) = self else { return self };
+        let acted = |word: &str| searched.acted.iter().any(|(acted, times)| *acted == word && *times > 0);
+        let idle: Vec<&str> = faults.iter().map(AsRef::as_ref).filter(|word| !acted(word)).collect();
+        if idle.is_empty() {
+            return Verdict::Holds(searched);
+        }
+        let reason = format!(
+            "the check asks that these act, and they never did, since nothing gave them a place: {}",
+            idle.join(", ")
+        );
+        Verdict::Inconclusive(Inconclusive { reason, searched, usual: Usual::Nothing })
     }
 
     /// The name of the anomaly, if the handler is violated: `twice`.

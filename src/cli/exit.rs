@@ -17,8 +17,8 @@ macro_rules! exits {
 }
 
 exits! {
-    Holds = 0: "it holds in every history that was searched; alone: all came out as expected";
-    Violated = 1: "it is violated, and a history shows it; alone: something did not come out as expected";
+    Holds = 0: "it holds in every history that was searched; of a matrix: all is as expected";
+    Violated = 1: "it is violated, and a history shows it; of a matrix: something is not as expected";
     Usage = 2: "the command line, or a history, cannot be understood";
     Inconclusive = 3: "it cannot be said, for the reason that is given; that is not a pass";
 }

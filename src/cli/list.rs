@@ -1,18 +1,30 @@
-//! `redeliver list`: the strategies, each before its broken twins.
+//! `list`: the strategies, each before its broken twins.
 
-use redeliver_strategies::{expected, registry};
+use clap::Args;
 
-use super::{Answer, Exit, words};
+use super::{
+    Answer, Exit, Program,
+    arguments::{Format, Printed},
+    json, words,
+};
 
-/// The list.
-pub(super) fn list() -> Answer {
-    let mut table = words::columns(&["strategy", "is", "what it does"]);
-    for entry in registry::all() {
-        let is = match expected::of(entry.name) {
-            Some(charge) => format!("broken: {}", words::charge(&charge)),
-            None => format!("correct: {}", words::models(entry)),
-        };
-        table.add_row([words::name(entry), is, entry.summary.to_owned()]);
+/// How they are listed.
+#[derive(Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    printed: Printed,
+}
+
+impl List {
+    pub(super) fn run(&self, program: &Program) -> Answer {
+        let all = &program.table;
+        if self.printed.format == Format::Json {
+            return Answer { text: json::list(all), exit: Exit::Holds };
+        }
+        let mut table = words::columns(&["strategy", "is", "what it does"]);
+        for checked in all {
+            table.add_row([words::name(checked), words::standing(checked), checked.summary.to_owned()]);
+        }
+        Answer { text: words::rows(&table), exit: Exit::Holds }
     }
-    Answer { text: words::rows(&table), exit: Exit::Holds }
 }

@@ -1,18 +1,18 @@
-//! `redeliver replay HISTORY --strategy STRATEGY`: replays one history, from a line, a file or standard input.
+//! `replay HISTORY --strategy STRATEGY`: replays one history, from a line, a file or standard input.
 
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, Read, Write},
 };
 
 use clap::Args;
-use redeliver_harness::{
-    History,
-    history::{Payload, Published},
-};
-use redeliver_strategies::{Entry, Options};
+use redeliver_harness::{DeliveryModel, History, history::Payload};
 
-use super::{Answer, Complaint, On, remark, strategy_parser, words};
+use super::{
+    Answer, Checked, Complaint, Program,
+    arguments::{Much, On, Printed, model_parser},
+    remark, words,
+};
 
 /// A longer text is no history.
 const LONGEST: u64 = 1 << 20;
@@ -23,33 +23,38 @@ pub(super) struct Replay {
     /// A line such as `r1:…`, a file that holds a line or the text of a history, or `-` for standard input
     #[arg(value_name = "HISTORY")]
     history: String,
-    /// The strategy or twin; `redeliver list` names them all
-    #[arg(long, value_parser = strategy_parser(), hide_possible_values = true)]
-    strategy: &'static Entry,
+    /// The strategy or twin; `list` names them all
+    #[arg(long, hide_possible_values = true)]
+    strategy: String,
     #[command(flatten)]
     on: On,
+    /// Replays it under this delivery model instead of its own
+    #[arg(long, value_name = "MODEL", value_parser = model_parser())]
+    model: Option<DeliveryModel>,
+    #[command(flatten)]
+    printed: Printed,
 }
 
 impl Replay {
-    pub(super) fn run(&self) -> Result<Answer, Complaint> {
+    pub(super) fn run(&self, program: &Program, err: &mut dyn Write) -> Result<Answer, Complaint> {
+        let checked = program.named(&self.strategy)?;
+        let on = self.on.of(checked)?;
         let (source, text) = self.text()?;
-        let (history, printed_for) =
+        let (mut history, printed_for) =
             History::parse_any(&text).map_err(|error| Complaint(format!("{source}: {error}")))?;
-        for (place, message) in history.messages.iter().enumerate() {
-            is_an_amount(message).map_err(|found| {
-                let at = location(&text, place);
-                Complaint(format!(
-                    "{source}: {at}: expected an amount such as 100 as m{place}'s payload, found `{found}`"
-                ))
-            })?;
+        if let Some(refused) = refused_payload(checked, &history, &text) {
+            return Err(Complaint(format!("{source}: {refused}")));
+        }
+        if let Some(model) = self.model {
+            history.model = model;
+            history.validate().map_err(|error| Complaint(format!("{source}: under {}: {error}", model.name())))?;
         }
         // Whoever names a strategy means it: a twin's history is worth replaying against what it is a twin of.
-        if let Some(other) = printed_for.filter(|name| name != self.strategy.name) {
-            remark(&format!("note: this line was printed for `{other}`"));
+        if let Some(other) = printed_for.filter(|name| name != checked.name) {
+            remark(err, &format!("note: this line was printed for `{other}`"));
         }
-        let options = Options { store: self.on.store, ..Options::default() };
-        let verdict = redeliver_strategies::replay(self.strategy, &history, &options);
-        Ok(words::answer(self.strategy, &verdict))
+        let how = program.how(checked, on, history.model, &Much::default());
+        Ok(words::answer(checked, &on.check.replay(&history, &how), self.printed.format))
     }
 
     /// Where the history comes from, and what stands there.
@@ -79,12 +84,16 @@ fn read(source: &str, from: impl Read) -> Result<(&str, String), Complaint> {
     Ok((source, text))
 }
 
-/// Strategies take amounts: a payload that somebody wrote must be one.
-fn is_an_amount(message: &Published) -> Result<(), &str> {
-    match &message.payload {
-        Payload::Written(text) if text.parse::<i64>().is_err() => Err(text),
-        Payload::Written(_) | Payload::Generated { .. } => Ok(()),
-    }
+/// What is wrong with a payload that somebody wrote, if one is no payload here.
+fn refused_payload(checked: &Checked, history: &History, text: &str) -> Option<String> {
+    let payloads = checked.payloads.as_ref()?;
+    history.messages.iter().enumerate().find_map(|(place, message)| match &message.payload {
+        Payload::Written(found) if !(payloads.can_be)(found) => {
+            let (at, expected) = (location(text, place), payloads.expected);
+            Some(format!("{at}: expected {expected} as m{place}'s payload, found `{found}`"))
+        }
+        Payload::Written(_) | Payload::Generated { .. } => None,
+    })
 }
 
 /// Where a history that could be read speaks of this message, as its errors tell places.

@@ -3,28 +3,22 @@
 //! A verdict's own screen is the harness's.
 
 use comfy_table::{Cell, ContentArrangement, Table, presets};
-use redeliver_harness::{Anomaly, DeliveryModel, History, Searched, Verdict};
-use redeliver_strategies::{Entry, expected::Expected};
+use redeliver_harness::{Anomaly, DeliveryModel, History, Verdict};
 
-use super::{Answer, Exit};
+use super::{Answer, Charge, Checked, Exit, arguments::Format};
 
 /// What a check or a replay came to: the harness's own report.
-pub(super) fn answer(entry: &Entry, verdict: &Verdict) -> Answer {
+pub(super) fn answer(checked: &Checked, verdict: &Verdict, format: Format) -> Answer {
     let exit = match verdict {
         Verdict::Holds(_) => Exit::Holds,
         Verdict::Violated(_) => Exit::Violated,
         Verdict::Inconclusive(_) => Exit::Inconclusive,
     };
-    Answer { text: verdict.report(entry.name), exit }
-}
-
-/// A verdict in a word or two.
-pub(super) fn verdict(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Holds(_) => "holds".to_owned(),
-        Verdict::Violated(found) => violation(found.anomaly(), found.history()),
-        Verdict::Inconclusive(why) => format!("inconclusive: {}", why.reason),
-    }
+    let text = match format {
+        Format::Text => verdict.report(checked.name),
+        Format::Json => verdict.json(checked.name),
+    };
+    Answer { text, exit }
 }
 
 /// An anomaly and how many faults it took.
@@ -32,40 +26,30 @@ pub(super) fn violation(anomaly: Anomaly, history: &History) -> String {
     format!("{anomaly}, {}", counted(history.faults.len() as u64, "fault"))
 }
 
-/// How far a search went before its verdict.
-pub(super) fn extent(verdict: &Verdict) -> String {
-    match verdict {
-        Verdict::Holds(searched) => extent_of(searched),
-        Verdict::Violated(counterexample) => {
-            format!("{} to find it", counted(counterexample.searched().total(), "history"))
-        }
-        Verdict::Inconclusive(why) => extent_of(&why.searched),
-    }
-}
-
-fn extent_of(searched: &Searched) -> String {
-    let all = counted(searched.total() - searched.random, "history");
-    let random = if searched.random > 0 { format!(", {} random", grouped(searched.random)) } else { String::new() };
-    format!("up to {}: {all}{random}", counted(searched.faults as u64, "fault"))
-}
-
 /// What a twin must be convicted of.
-pub(super) fn charge(charge: &Expected) -> String {
+pub(super) fn charge(charge: &Charge) -> String {
     format!("{}, {} or fewer", charge.anomalies.join(" or "), counted(charge.faults as u64, "fault"))
 }
 
-/// The delivery models that a strategy claims.
-pub(super) fn models(entry: &Entry) -> String {
-    if entry.models.len() == DeliveryModel::names().len() {
-        return "any model".to_owned();
+/// Whether it is correct or broken, and what that means.
+pub(super) fn standing(checked: &Checked) -> String {
+    if let [charged, ..] = &checked.charges[..] {
+        return format!("broken: {}", charge(charged));
     }
-    entry.models.iter().map(DeliveryModel::name).collect::<Vec<_>>().join(", ")
+    match (checked.twin_of, checked.claims.len()) {
+        (Some(_), _) => "broken".to_owned(),
+        (None, n) if n == DeliveryModel::names().len() => "correct: any model".to_owned(),
+        (None, 0) => "claims nothing".to_owned(),
+        (None, _) => {
+            format!("correct: {}", checked.claims.iter().map(DeliveryModel::name).collect::<Vec<_>>().join(", "))
+        }
+    }
 }
 
 /// A name, set in behind the one that it is a twin of.
-pub(super) fn name(entry: &Entry) -> String {
-    let indent = if entry.twin_of.is_some() { "  " } else { "" };
-    format!("{indent}{}", entry.name)
+pub(super) fn name(checked: &Checked) -> String {
+    let indent = if checked.twin_of.is_some() { "  " } else { "" };
+    format!("{indent}{}", checked.name)
 }
 
 /// An empty table with these columns: no lines, no colours, no width but its own.
@@ -84,7 +68,7 @@ pub(super) fn rows(table: &Table) -> String {
     table.trim_fmt() + "\n"
 }
 
-fn counted(count: u64, one: &str) -> String {
+pub(super) fn counted(count: u64, one: &str) -> String {
     let many = match one.strip_suffix('y') {
         _ if count == 1 => one.to_owned(),
         Some(stem) => format!("{stem}ies"),

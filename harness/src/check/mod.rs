@@ -14,13 +14,13 @@ pub(crate) use in_a_test::in_a_test;
 
 use crate::{
     Anomaly, Contract, DeliveryModel, Error, History, Observation, Searched, Verdict,
-    history::{FAULTS, Line},
+    history::{FAULTS, Fault, Line},
     machine::{
         execution,
         trace::{Detail, End, Replay},
     },
     oracle::{Judgement, Oracle},
-    report::{Screen, Usual},
+    report::{Screen, Told, Usual},
     search::{self, Cases, Judge, Part},
     subject::{Job, Subject},
     verdict::{Counterexample, Inconclusive},
@@ -220,29 +220,13 @@ fn searched_verdict(subject: &mut dyn Subject, options: &Options) -> Result<Verd
     if let Some(reason) = unseen(subject, &mut oracle, options, &mut searched)? {
         return Ok(inconclusive(reason, searched, Usual::NothingSeen));
     }
-    Ok(match never_acted(&options.must_act, &searched) {
-        Some(reason) => inconclusive(reason, searched, Usual::Nothing),
-        None => Verdict::Holds(searched),
-    })
+    Ok(Verdict::Holds(searched).if_acted(&options.must_act))
 }
 
 /// What is wrong with these words, if one of them is no kind of fault.
 fn unknown_fault(words: &[String]) -> Option<String> {
-    let known = |word: &String| FAULTS.split([',', ' ']).any(|fault| fault == word && !matches!(fault, "or" | ""));
-    let unknown = words.iter().find(|word| !known(word))?;
+    let unknown = words.iter().find(|word| Fault::words().all(|known| known != *word))?;
     Some(format!("`{unknown}` was to act, and there is no such fault: there are {FAULTS}"))
-}
-
-/// Which of these kinds of faults never acted, if one did not.
-fn never_acted(words: &[String], searched: &Searched) -> Option<String> {
-    let acted = |word: &String| searched.acted.iter().any(|(acted, times)| acted == word && *times > 0);
-    let idle: Vec<&str> = words.iter().filter(|word| !acted(word)).map(String::as_str).collect();
-    (!idle.is_empty()).then(|| {
-        format!(
-            "the check asks that these act, and they never did, since nothing gave them a place: {}",
-            idle.join(", ")
-        )
-    })
 }
 
 /// Notes the messages whose loss could not have been seen. Why the whole check is worth nothing, if it is.
@@ -340,6 +324,7 @@ fn reported(
         anomaly: explanation.anomaly,
         message: explanation.message,
         report: screen.render(),
+        told: Told::of(&screen),
         searched: searched.clone(),
     })))
 }

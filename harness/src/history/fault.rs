@@ -101,6 +101,11 @@ impl Fault {
         }
     }
 
+    /// Those words, of every kind of fault that there is.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        super::FAULTS.split([',', ' ']).filter(|word| !matches!(*word, "or" | ""))
+    }
+
     /// The word that begins its line.
     pub fn word(&self) -> &'static str {
         match self {

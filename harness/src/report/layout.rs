@@ -22,8 +22,8 @@ const LAST: usize = 12;
 /// One line of a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Line {
-    /// What a delivery did. Without a result it may take the whole width.
-    Step { process: String, delivery: String, what: String, result: Option<Outcome> },
+    /// What a delivery did, and at which point, which is not shown. Without a result it may take the whole width.
+    Step { process: String, delivery: String, point: Option<String>, what: String, result: Option<Outcome> },
     /// What happened to it. A fault of the history is never elided.
     Between { sentence: String, fault: bool },
 }
@@ -77,7 +77,7 @@ impl Columns {
     fn of(lines: &[Line]) -> Self {
         let mut widest = Columns { process: 2, delivery: 4, what: NARROWEST, result: 0 };
         for line in lines {
-            let Line::Step { process, delivery, what, result } = line else { continue };
+            let Line::Step { process, delivery, what, result, .. } = line else { continue };
             widest.process = widest.process.max(width(process));
             widest.delivery = widest.delivery.max(width(delivery));
             if let Some(result) = result {
@@ -99,7 +99,7 @@ impl Columns {
     fn set(&self, line: &Line) -> String {
         let set = match line {
             Line::Between { sentence, .. } => return self.between(sentence, "──"),
-            Line::Step { process, delivery, what, result } => {
+            Line::Step { process, delivery, what, result, .. } => {
                 let who = format!("  {}  {}", pad(process, self.process), pad(delivery, self.delivery));
                 match result {
                     None => format!("{who}  {}", shorten(what, WIDTH.saturating_sub(self.indent()))),

@@ -6,6 +6,7 @@
 
 mod extent;
 mod faults;
+mod json;
 mod layout;
 mod observed;
 mod passed;
@@ -18,5 +19,6 @@ mod why;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use json::{Told, json};
 pub(crate) use passed::{Usual, inconclusive, passed};
 pub(crate) use screen::Screen;

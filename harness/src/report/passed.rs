@@ -7,7 +7,7 @@ use crate::{Searched, history::Amount, verdict::Inconclusive};
 use super::{
     extent,
     screen::unused,
-    text::{counted, escape, labelled, list},
+    text::{counted, escape, labelled, list, thousands},
 };
 
 /// What usually lies behind a result that cannot be relied on.
@@ -83,7 +83,10 @@ fn worth(searched: &Searched) -> String {
         .acted
         .iter()
         .filter(|(_, count)| *count > 0)
-        .map(|(word, count)| format!("{word} {}", times(*count)))
+        .map(|(word, count)| match searched.at_random(word) {
+            0 => format!("{word} {}", times(*count)),
+            random => format!("{word} {} ({} at random)", times(*count), thousands(random)),
+        })
         .collect();
     if !acted.is_empty() {
         text.push_str(&labelled("acted", &acted.join(", ")));

@@ -109,17 +109,17 @@ impl<'a> Teller<'a> {
             Event::Step { at, process, facts, words } => {
                 self.goes_on(at.task);
                 let outcome = outcome(facts, words.as_deref());
-                self.step(process, at.task, operation(*at, words.as_deref()), Some(outcome));
+                self.operation(process, *at, words.as_deref(), outcome);
             }
             Event::Blocked { at, process, words, .. } => {
                 self.goes_on(at.task);
                 let waits = Outcome { text: "waits for a lock".to_owned(), mark: "" };
-                self.step(process, at.task, operation(*at, words.as_deref()), Some(waits));
+                self.operation(process, *at, words.as_deref(), waits);
             }
             Event::Returned { delivery, process, answer } => {
                 self.goes_on((*delivery).into());
                 let settled = self.settled_at_once(at + 1, upto, *delivery);
-                self.step(process, (*delivery).into(), answered(answer, settled, self.history.model), None);
+                self.step(process, (*delivery).into(), answered(answer, settled, self.history.model));
                 return 1 + usize::from(settled.is_some());
             }
             Event::Settled { delivery, process, how } => {
@@ -138,7 +138,7 @@ impl<'a> Teller<'a> {
                     Settlement::DeadLettered if self.history.model.rules().compares_replies() => terms.acked.to_owned(),
                     Settlement::DeadLettered => DEAD_LETTER.to_owned(),
                 };
-                self.step(process, task, heard, None);
+                self.step(process, task, heard);
             }
             Event::Crashed { process, lost } => {
                 self.paused.retain(|(delivery, _)| !lost.contains(delivery));
@@ -154,7 +154,7 @@ impl<'a> Teller<'a> {
                 let task = TaskName::Round(*round);
                 self.goes_on(task);
                 let ended = panicked.as_ref().map_or("ends".to_owned(), |why| because("panicked", why));
-                self.step(process, task, ended, None);
+                self.step(process, task, ended);
             }
             Event::Clock { to } => match self.acted_at(at, |fault| matches!(fault, Fault::Advance { .. })) {
                 Some(Fault::Advance { by, .. }) => {
@@ -203,10 +203,21 @@ impl<'a> Teller<'a> {
         }
     }
 
-    fn step(&mut self, process: &Process, task: TaskName, what: String, result: Option<Outcome>) {
+    fn step(&mut self, process: &Process, task: TaskName, what: String) {
         self.tell_later();
         let process = format!("p{}", process.index());
-        self.lines.push(Line::Step { process, delivery: task.to_string(), what, result });
+        self.lines.push(Line::Step { process, delivery: task.to_string(), point: None, what, result: None });
+    }
+
+    fn operation(&mut self, process: &Process, at: Coordinate, words: Option<&Words>, outcome: Outcome) {
+        self.tell_later();
+        self.lines.push(Line::Step {
+            process: format!("p{}", process.index()),
+            delivery: at.task.to_string(),
+            point: Some(at.to_string()),
+            what: operation(at, words),
+            result: Some(outcome),
+        });
     }
 
     fn fault(&mut self, sentence: String) {

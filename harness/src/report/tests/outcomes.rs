@@ -49,14 +49,16 @@ credit: holds in 1,460 histories searched
   searched  every history with up to 2 faults (1,204), then 256 with more
 ",
     );
-    let random = Searched { random: 256, random_faults: 8, seed: 7, ..searched() };
+    let at_random = vec![("crash", 1400), ("lose-ack", 1)];
+    let random = Searched { random: 256, random_faults: 8, seed: 7, acted_at_random: at_random, ..searched() };
     assert_reads(
-        &passed("credit", &random).lines().take(4).collect::<Vec<_>>().join("\n"),
+        &passed("credit", &random).lines().take(5).collect::<Vec<_>>().join("\n"),
         r"
 credit: holds in 1,460 histories searched
 
   searched  every history with up to 2 faults (1,204): one message (100), two unlike (100, 300), two with
-            equal payloads (100, 100); then 256 random ones with up to 8 (seed 7)",
+            equal payloads (100, 100); then 256 random ones with up to 8 (seed 7)
+  acted     crash 2,402 times (1,400 at random), lose-ack once (1 at random), overlap 812 times",
     );
     let plain = Searched { histories: vec![1], ..Searched::default() };
     assert_reads(

@@ -73,7 +73,7 @@ pub(crate) fn random(
         judge,
         options,
         came: Came::default(),
-        acted: std::mem::take(&mut searched.acted).into_iter().collect(),
+        acted: BTreeMap::new(),
         ladder: ladder(&options.periods),
         jumps: (false, false),
     };
@@ -88,7 +88,12 @@ pub(crate) fn random(
         searched.jumps = walk.ladder;
     }
     searched.deadlines |= walk.jumps.1;
-    searched.acted = walk.acted.into_iter().collect();
+    let mut acted: BTreeMap<_, _> = std::mem::take(&mut searched.acted).into_iter().collect();
+    for (word, times) in &walk.acted {
+        *acted.entry(*word).or_default() += times;
+    }
+    searched.acted = acted.into_iter().collect();
+    searched.acted_at_random = walk.acted.into_iter().collect();
     Ok(walk.came)
 }
 
