@@ -30,6 +30,8 @@
 //! Start at [`Harness`]. What a history is and how it is written stands in [`history`]; what is durable, in [`Store`],
 //! [`Sqlite`], [`KeyValue`] and [`Effects`]; what a handler promises, in [`Contract`].
 
+#[cfg(feature = "tower")]
+pub use redeliver_harness::tower;
 pub use redeliver_harness::{
     Anomaly, Contract, Counterexample, Delivery, DeliveryModel, Effects, Error, Guarantee, Harness, History,
     Inconclusive, IntoOutcome, Isolation, KeyValue, KeyValueTransaction, Message, Messages, Observation, Outcome,
