@@ -33,6 +33,8 @@
 #[cfg(feature = "cli")]
 pub mod cli;
 
+#[cfg(feature = "tower")]
+pub use redeliver_harness::tower;
 pub use redeliver_harness::{
     Anomaly, Contract, Counterexample, Delivery, DeliveryModel, Effects, Error, Guarantee, Harness, History,
     Inconclusive, IntoOutcome, Isolation, KeyValue, KeyValueTransaction, Message, Messages, Observation, Outcome,

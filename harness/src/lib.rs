@@ -20,6 +20,8 @@ mod report;
 mod search;
 mod store;
 mod subject;
+#[cfg(feature = "tower")]
+pub mod tower;
 mod verdict;
 mod world;
 
