@@ -17,9 +17,10 @@ pub fn table() -> Vec<Checked> {
 }
 
 fn row(entry: &'static Entry) -> Checked {
-    let [first, others @ ..] = StoreKind::ALL;
+    let mut stores = entry.stores();
+    let first = stores.next().unwrap_or(StoreKind::Sqlite);
     let mut row = Checked::new(entry.name, entry.summary, OnStore { entry, store: first }).store(first.name());
-    for store in others {
+    for store in stores {
         row = row.also_on(store.name(), OnStore { entry, store });
     }
     row = match entry.twin_of {

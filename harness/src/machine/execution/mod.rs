@@ -55,7 +55,7 @@ pub(crate) enum Inexpressible {
     /// The execution has no end that a replay could come to again.
     #[error("it was given up: {0}")]
     GivenUp(String),
-    /// It has something in it that only replays have: background work, a handler that acknowledged early.
+    /// It has something in it that only replays have: background work, a handler that acknowledged early, timers.
     #[error("nothing is known of executions with {0}")]
     Unknown(&'static str),
     /// No faults were found that bring the scheduling order past this event.
@@ -109,6 +109,9 @@ pub(crate) fn history_of(
 ) -> Result<History, Inexpressible> {
     if let End::Inconclusive(why) = &execution.end {
         return Err(Inexpressible::GivenUp(why.clone()));
+    }
+    if execution.waited_elsewhere {
+        return Err(Inexpressible::Unknown("timers, or tasks that handlers spawn"));
     }
     if let Some(what) = execution.events.iter().find_map(unknown) {
         return Err(Inexpressible::Unknown(what));
