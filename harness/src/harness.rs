@@ -76,7 +76,7 @@ impl<S: Store, C: 'static> Harness<S, C> {
     /// changes something every time is begun 50 times then.
     ///
     /// # Panics
-    /// If the label cannot be one (see [`Label`](crate::history::Label)) or is there already, or the period is shorter than
+    /// If the label cannot be one (see [`Label`]) or is there already, or the period is shorter than
     /// a millisecond.
     #[must_use]
     pub fn every<W>(mut self, period: Duration, label: &str, work: W) -> Self

@@ -51,7 +51,7 @@ impl FromStr for Label {
     fn from_str(text: &str) -> Result<Self, BadLabel> {
         let goes_on = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_".contains(byte);
         let begins = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
-        if !begins || text.len() > Self::MAX || !text.as_bytes().iter().all(|byte| goes_on(byte)) {
+        if !begins || text.len() > Self::MAX || !text.as_bytes().iter().all(goes_on) {
             return Err(BadLabel { text: text.to_owned() });
         }
         let mut bytes = [0; Self::MAX];

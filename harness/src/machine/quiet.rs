@@ -54,8 +54,11 @@ pub(crate) fn begin() -> Quiet {
             } else {
                 let place = info.location().map(|at| format!("{}:{}", at.file(), at.line()));
                 PLACE.set(place);
-                let said = info.payload_as_str().unwrap_or_default();
-                if let Some((_, why)) = UNCONTROLLED_PANICS.iter().find(|(panic, _)| said.starts_with(panic)) {
+                let said = info.payload();
+                let said = said.downcast_ref::<&str>().copied().or(said.downcast_ref::<String>().map(String::as_str));
+                if let Some((_, why)) =
+                    UNCONTROLLED_PANICS.iter().find(|(panic, _)| said.is_some_and(|said| said.starts_with(panic)))
+                {
                     UNCONTROLLED.set(Some(why));
                 }
             }

@@ -268,7 +268,7 @@ pub(super) fn was_calm(replay: &Replay) -> bool {
     let calm = |event: &Event| match event {
         Event::Crashed { .. } | Event::Cancelled { .. } => false,
         // Background work does the same again and again.
-        Event::Step { at, facts, .. } => !facts.went_wrong() && !(facts.changes && at.delivery().is_none()),
+        Event::Step { at, facts, .. } => !(facts.went_wrong() || facts.changes && at.delivery().is_none()),
         _ => true,
     };
     replay.fates.iter().all(once) && replay.events.iter().all(calm)
