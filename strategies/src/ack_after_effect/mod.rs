@@ -1,7 +1,7 @@
 //! Acknowledge after the effect: a consumer that tells the broker by itself, once everything stands.
 //!
 //! **Safe because** what the broker forgets is committed by then. Between commit and acknowledgement the process may die, or
-//! the acknowledgement may be lost; then the message comes again, and the mark of [`record_and_check`](crate::record_and_check)
+//! the acknowledgement may be lost; then the message comes again, and the mark of [`record_and_check`]
 //! answers it. Late acknowledgement alone makes at least once; exactly once takes the mark too.
 //!
 //! **Needs from the delivery model** that what is not acknowledged comes again. Where nothing ever does (at most once) it is
