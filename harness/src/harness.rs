@@ -4,9 +4,10 @@
 use std::{fmt, time::Duration};
 
 use crate::{
-    Contract, Delivery, DeliveryModel, Error, History, IntoOutcome, Messages, Prepared, Store, Verdict,
+    Contract, Delivery, DeliveryModel, Error, History, IntoOutcome, Messages, Observation, Prepared, Store, Verdict,
     check::{Options, Survey},
     history::Label,
+    invariants::Invariants,
     machine::Background,
     world::{Boot, World},
 };
@@ -48,12 +49,13 @@ pub struct Harness<S: Store, C = <S as Store>::Handle> {
     store: S,
     boot: Boot<S, C>,
     options: Options,
+    invariants: Invariants,
 }
 
 impl<S: Store> Harness<S> {
     /// A check of a handler that works on this store, or on a tuple of up to four.
     pub fn new(durable: S) -> Self {
-        Self { store: durable, boot: Boot::handles(), options: Options::default() }
+        Self { store: durable, boot: Boot::handles(), options: Options::default(), invariants: Invariants::default() }
     }
 
     /// How a process starts, from the handles of what is durable. It is called for each process when its first message
@@ -63,7 +65,7 @@ impl<S: Store> Harness<S> {
     /// If [`every`](Harness::every) was called before: its work was for another type of process.
     pub fn process<C: 'static>(self, boot: impl Fn(S::Handle) -> C + Send + Sync + 'static) -> Harness<S, C> {
         assert!(self.boot.has_no_works(), "say how a process starts, with `process`, before `every`");
-        Harness { store: self.store, boot: Boot::with(boot), options: self.options }
+        Harness { store: self.store, boot: Boot::with(boot), options: self.options, invariants: self.invariants }
     }
 }
 
@@ -100,6 +102,39 @@ impl<S: Store, C: 'static> Harness<S, C> {
     #[must_use]
     pub fn contract(mut self, contract: Contract) -> Self {
         self.options.contract = contract;
+        self
+    }
+
+    /// What must hold at every moment, in whatever history: before the first message, after every step that changed
+    /// something durable, after every delivery and crash, and whenever the clock moved. `label` says it in words, for the
+    /// report. Several may be given.
+    ///
+    /// It finds what holding a handler against itself cannot: a handler that is wrong without any fault agrees with itself.
+    /// It is asked of replays, the plain run among them, and not of reference runs. `holds` sees what
+    /// [`observe`](Store::observe) says, all of it, also what the contract does not compare. It must be a pure function; one
+    /// that panics makes the verdict inconclusive.
+    ///
+    /// A broken invariant is [`Anomaly::Invariant`](crate::Anomaly::Invariant) where nothing else is wrong; otherwise the
+    /// other name stands in the title and the invariant in the trace. An open transaction is not seen before it is committed.
+    ///
+    /// ```
+    /// use redeliver_harness::{Anomaly, Delivery, Error, Harness, KeyValue, Verdict};
+    ///
+    /// let verdict = Harness::new(KeyValue::new("bank").observe_key("balance"))
+    ///     .always("balance is never negative", |seen| seen.integer("balance").is_none_or(|balance| balance >= 0))
+    ///     .verdict(1..1000i64, async |bank: &KeyValue, m: &Delivery<i64>| {
+    ///         let tx = bank.begin().await?;
+    ///         if tx.put_if_absent(m.id(), "seen", None).await? {
+    ///             tx.add("balance", -m.payload()).await?;
+    ///         }
+    ///         tx.commit().await
+    ///     });
+    /// assert_eq!(verdict.anomaly(), Some(Anomaly::Invariant));
+    /// assert!(verdict.report("debit").contains("after m0#1.4 \"balance is never negative\" does not hold"));
+    /// ```
+    #[must_use]
+    pub fn always(mut self, label: &str, holds: impl Fn(&Observation) -> bool + Send + Sync + 'static) -> Self {
+        self.invariants.add(label, holds);
         self
     }
 
@@ -269,7 +304,7 @@ impl<S: Store, C: 'static> Harness<S, C> {
         F: AsyncFn(&C, &Delivery<P>) -> O + Send + Sync + 'static,
         O: IntoOutcome,
     {
-        let world = World::new(self.store, self.boot, messages.into(), handler);
+        let world = World::new(self.store, self.boot, messages.into(), handler).holding(self.invariants);
         Prepared::new(Box::new(world), self.options)
     }
 }

@@ -8,6 +8,7 @@ mod delivery;
 mod error;
 mod harness;
 pub mod history;
+mod invariants;
 mod machine;
 #[doc(hidden)]
 pub mod measure;

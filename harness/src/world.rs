@@ -7,6 +7,7 @@ use std::{any::TypeId, collections::BTreeMap, fmt, pin::Pin, rc::Rc, sync::Arc, 
 use crate::{
     Delivery, Error, History, IntoOutcome, Message, Outcome, Store,
     history::Published,
+    invariants::Invariants,
     machine::{
         Background, Call, Habits, Handlers, Machine, Plan, Work, quiet,
         trace::{Answer, Detail, Replay, Reply},
@@ -88,6 +89,7 @@ struct Body<S: Store, C, P, F> {
     workloads: Vec<Made<P>>,
     last: usize,
     habits: Habits,
+    invariants: Invariants,
 }
 
 /// What a reply says, if that is wanted and it says anything.
@@ -109,6 +111,7 @@ struct Stage<'a, S: Store, C, P, F> {
     vary: Option<&'a Vary<P>>,
     messages: Vec<Arc<Message<P>>>,
     processes: Vec<Option<Rc<C>>>,
+    invariants: &'a Invariants,
 }
 
 impl<S: Store, C, P, F> World<S, C, P, F> {
@@ -125,8 +128,15 @@ impl<S: Store, C, P, F> World<S, C, P, F> {
                 workloads: Vec::new(),
                 last: 0,
                 habits: Habits::default(),
+                invariants: Invariants::default(),
             },
         }
+    }
+
+    /// The same, where these are to hold after every step.
+    pub(crate) fn holding(mut self, invariants: Invariants) -> Self {
+        self.body.invariants = invariants;
+        self
     }
 }
 
@@ -220,6 +230,7 @@ where
             vary: self.vary.as_ref(),
             messages,
             processes: (0..history.processes).map(|_| None).collect(),
+            invariants: &self.invariants,
         };
         let mut replay = Machine::on_this_thread(|machine| machine.replay(&plan, &mut stage, detail))?;
         if !aliases.is_empty() {
@@ -295,6 +306,15 @@ where
         let mut seen = Observation::default();
         self.store.observe(&mut seen)?;
         Ok(seen)
+    }
+
+    fn has_invariants(&self) -> bool {
+        !self.invariants.is_empty()
+    }
+
+    fn broken(&mut self) -> Result<Option<(Arc<str>, Observation)>, Error> {
+        let seen = self.observe()?;
+        Ok(self.invariants.broken(&seen)?.map(|label| (label, seen)))
     }
 
     fn digest(&mut self) -> Result<Option<u64>, Error> {

@@ -9,6 +9,7 @@ mod executions;
 mod golden;
 mod histories;
 mod history_errors;
+mod invariants;
 mod json;
 mod judge;
 mod laws;

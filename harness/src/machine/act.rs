@@ -111,10 +111,10 @@ impl Run<'_> {
     /// How many operations after this one its task will do before anything else happens: up to the next fault that stands
     /// at one of them. None where a handler was ever seen to do several things at once: which of them comes first, and is
     /// numbered first, is then decided turn by turn. Nor while somebody waits for a lock, who can run from the very operation
-    /// on that releases it.
+    /// on that releases it; nor where invariants are looked at after each.
     fn further(&self, task: TaskId, number: u32) -> u32 {
         const MOST: u32 = 1_000;
-        let alone = !self.plan.habits.concurrent.get() && self.spawned == 0;
+        let alone = !self.plan.habits.concurrent.get() && self.spawned == 0 && !self.has_invariants;
         if self.detail >= Detail::Words || !alone || self.desk.anybody_blocked() {
             return 0;
         }

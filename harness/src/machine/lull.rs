@@ -61,6 +61,8 @@ impl Run<'_> {
         if self.plan.rules.compares_replies() {
             heard(&self.events).for_each(|heard| heard.hash(&mut hasher));
         }
+        // Whatever comes then, an invariant was broken, and which one.
+        self.broken.as_ref().map(|broken| &broken.label).hash(&mut hasher);
         self.deadlines().hash(&mut hasher);
         hasher.finish()
     }

@@ -13,6 +13,7 @@ mod disturbed;
 pub(crate) mod execution;
 mod faults;
 mod host;
+mod invariants;
 mod lull;
 mod operation;
 mod plan;

@@ -101,6 +101,16 @@ pub(crate) trait Handlers {
     /// What can be seen now.
     fn observe(&mut self) -> Result<Observation, Error>;
 
+    /// Whether there are invariants of the user's.
+    fn has_invariants(&self) -> bool {
+        false
+    }
+
+    /// The first invariant that does not hold now, by its label, and what is seen.
+    fn broken(&mut self) -> Result<Option<(Arc<str>, Observation)>, Error> {
+        Ok(None)
+    }
+
     /// A hash of everything that outlives a delivery: what is durable, and the memory of the processes. `None` where that
     /// cannot be told.
     fn digest(&mut self) -> Result<Option<u64>, Error> {

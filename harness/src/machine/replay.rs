@@ -15,7 +15,7 @@ use super::{
     rounds::Round,
     task::{Kind, State, Task, Until},
     tokio::Runtime,
-    trace::{Acted, Answer, Detail, End, Event, Fate, Lull, Replay, Supplied, Unused},
+    trace::{Acted, Answer, Broken, Detail, End, Event, Fate, Lull, Replay, Supplied, Unused},
 };
 use crate::{
     Error,
@@ -79,6 +79,11 @@ pub(super) struct Run<'a> {
     pub(super) touched: bool,
     /// What a handler asked for that the machine cannot control.
     pub(super) uncontrolled: Option<&'static str>,
+    /// There are invariants, and this is no reference run.
+    pub(super) has_invariants: bool,
+    /// How many events there were when they were looked at.
+    pub(super) looked_at: usize,
+    pub(super) broken: Option<Broken>,
 }
 
 /// How a fault stands in a replay.
@@ -150,6 +155,9 @@ impl<'a> Run<'a> {
         runtime: &'a Runtime,
     ) -> Self {
         Self {
+            has_invariants: plan.turns.is_none() && handlers.has_invariants(),
+            looked_at: 0,
+            broken: None,
             desk,
             plan,
             handlers,
@@ -199,10 +207,12 @@ impl<'a> Run<'a> {
 
     fn run_on(&mut self) -> Result<End, Error> {
         self.note_standing();
+        self.note_broken()?;
         self.note_lull()?;
         while self.move_on()? {
             self.turn += 1;
             self.note_standing();
+            self.note_broken()?;
             self.note_lull()?;
             if let Some(trouble) = self.desk.take_trouble().or_else(|| self.beyond_control()) {
                 return Ok(End::Inconclusive(trouble));
@@ -270,6 +280,7 @@ impl<'a> Run<'a> {
             waited_elsewhere: self.touched,
             periods: self.plan.works.iter().map(|work| work.period).collect(),
             lulls: mem::take(&mut self.lulls),
+            broken: self.broken.take(),
         })
     }
 

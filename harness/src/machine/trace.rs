@@ -51,6 +51,19 @@ pub(crate) struct Replay {
     pub(crate) periods: Vec<Duration>,
     /// Where nothing was in progress, after the last fault; only with [`Detail::Lulls`], of stores that can tell.
     pub(crate) lulls: Vec<Lull>,
+    /// The first time that an invariant of the user's did not hold.
+    pub(crate) broken: Option<Broken>,
+}
+
+/// An invariant that did not hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Broken {
+    /// After how many events it did not; the last of them is what broke it.
+    pub(crate) position: usize,
+    /// What the user calls it.
+    pub(crate) label: Arc<str>,
+    /// What could be seen then.
+    pub(crate) seen: Observation,
 }
 
 /// A moment in which no delivery is in progress, and no fault is to come.

@@ -8,16 +8,12 @@ use super::{
     Judgement, Oracle,
     case::{Case, Wanted, was_calm},
     order::{Order, Places},
-    progress,
     reference::Run,
     replies::Heard,
 };
 use crate::{
     Error, History,
-    machine::{
-        Turn,
-        trace::{End, Replay},
-    },
+    machine::{Turn, trace::Replay},
     subject::Subject,
 };
 
@@ -25,22 +21,16 @@ use crate::{
 pub(super) const MOST_UNORDERED: usize = 5;
 
 impl Oracle {
-    /// Judges one replay.
+    /// Whether every message took effect exactly once in a replay that has an end.
     ///
     /// # Errors
     /// What a store met in a reference run, or a message that cannot be made.
-    pub(crate) fn judge(
+    pub(super) fn exactly_once(
         &mut self,
         subject: &mut dyn Subject,
         history: &History,
         replay: &Replay,
     ) -> Result<Judgement, Error> {
-        if let End::Inconclusive(why) = &replay.end {
-            return Ok(Judgement::Inconclusive(why.clone()));
-        }
-        if !progress::stuck(replay).is_empty() {
-            return Ok(Judgement::Violated);
-        }
         if history.messages.len() > Places::MOST {
             return Ok(Judgement::Inconclusive(format!("more than {} messages", Places::MOST)));
         }

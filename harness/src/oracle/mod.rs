@@ -1,7 +1,7 @@
 //! What is right: judging one replay against reference runs, and naming what is wrong.
 //!
-//! Exactly once is judged in `exactly_once`, what clients hear in `replies`, progress in `progress`, what can be judged at all
-//! in `seen`. `case` works out
+//! `judge` asks each oracle in turn: exactly once is judged in `exactly_once`, what clients hear in `replies`, progress in
+//! `progress`, what can be judged at all in `seen`; the user's invariants are looked at by the machine. `case` works out
 //! which reference runs a replay has (`order` in which orders, `renaming` what counts as the same), `reference` makes and
 //! keeps them; `caps` tells beforehand whether they are too many; `excuses` says what of the outside world may be otherwise.
 //! `naming` finds the anomaly that explains a violation, `evidence` what the trace says to that, `wrongs` what may be wrong at
@@ -12,6 +12,7 @@ mod case;
 mod evidence;
 mod exactly_once;
 mod excuses;
+mod judge;
 mod naming;
 mod order;
 mod progress;
@@ -65,6 +66,8 @@ pub enum Anomaly {
     Reply,
     /// It shows with no message delivered twice, no crash and no failed operation.
     NotIsolated,
+    /// What the user says must always hold did not.
+    Invariant,
     /// Nothing explains what is seen.
     Unexplained,
 }
@@ -81,6 +84,7 @@ impl Anomaly {
             Anomaly::Stuck => "stuck",
             Anomaly::Reply => "answered otherwise",
             Anomaly::NotIsolated => "not isolated",
+            Anomaly::Invariant => "invariant",
             Anomaly::Unexplained => "unexplained",
         }
     }

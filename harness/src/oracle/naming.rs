@@ -28,11 +28,11 @@ const MOST_AT_ONCE: usize = 3;
 type Expected = Option<(Observation, Vec<usize>)>;
 
 impl Oracle {
-    /// Says what is wrong with a replay that was judged to be violated. It was taken with `Detail::Watched`.
+    /// Says what is wrong with a replay in which some message was stuck or did not take effect exactly once.
     ///
     /// # Errors
     /// What a store met in a reference run, or a message that cannot be made.
-    pub(crate) fn explain(
+    pub(super) fn name_it(
         &mut self,
         subject: &mut dyn Subject,
         history: &History,

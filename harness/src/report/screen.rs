@@ -126,8 +126,11 @@ impl Screen<'_> {
         if explanation.anomaly == Anomaly::Stuck && !is_news {
             return String::new();
         }
-        let observed =
-            Side { label: "observed", seen: &explanation.observed, note: titles::of_observed(explanation, published) };
+        let observed = Side {
+            label: "observed",
+            seen: &explanation.observed,
+            note: titles::of_observed(explanation, self.replay, published),
+        };
         let sides: Vec<Side<'_>> = expected.into_iter().chain([observed]).collect();
         observed::sides(&sides)
     }

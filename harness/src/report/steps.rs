@@ -2,7 +2,7 @@
 //!
 //! How the lines are set is `layout`'s; what faults are called, `faults`'.
 
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use crate::{
     DeliveryModel, History,
@@ -15,6 +15,7 @@ use super::{
     faults,
     layout::{self, Line, Outcome},
     text::{because, fold, span},
+    titles,
 };
 
 /// A whole replay in words, a line for each step and nothing left out.
@@ -34,9 +35,12 @@ pub(super) fn lines(history: &History, replay: &Replay, upto: usize) -> Vec<Line
     let mut teller =
         Teller { history, replay, lines: Vec::new(), now: Duration::ZERO, later: None, paused: Vec::new() };
     let mut at = 0;
+    teller.broken(0..=0);
     while at < upto {
         teller.silent_faults(at);
-        at += teller.event(at, upto);
+        let told = teller.event(at, upto);
+        at += told;
+        teller.broken(at - told + 1..=at);
     }
     teller.silent_faults(upto);
     teller.lines
@@ -57,8 +61,9 @@ fn end_of_tale(replay: &Replay) -> usize {
     };
     let last_step = replay.events.iter().rposition(tells).map_or(0, |at| at + 1);
     let last_fault = replay.acted.iter().map(|acted| acted.position + 1).max().unwrap_or(0);
+    let broken = replay.broken.as_ref().map_or(0, |broken| broken.position);
     let last_handled = replay.fates.iter().filter_map(|fate| fate.handled).max().unwrap_or(0);
-    let tale = last_step.max(last_fault).max(last_handled).min(replay.events.len());
+    let tale = last_step.max(last_fault).max(last_handled).max(broken).min(replay.events.len());
     if tale == 0 {
         return replay.events.len();
     }
@@ -183,6 +188,13 @@ impl<'a> Teller<'a> {
             if let Fault::Pause { at, .. } = fault {
                 self.paused.push((at.task, self.lines.len()));
             }
+        }
+    }
+
+    /// The invariant that broke with one of these events.
+    fn broken(&mut self, after: RangeInclusive<usize>) {
+        if let Some(broken) = self.replay.broken.as_ref().filter(|broken| after.contains(&broken.position)) {
+            self.fault(format!("here {} does not hold", titles::quoted(&broken.label)));
         }
     }
 

@@ -4,11 +4,14 @@
 
 use crate::{
     Anomaly,
-    machine::trace::{End, Replay},
+    machine::trace::{End, Event, Replay},
     oracle::{AsIf, Explanation},
 };
 
-use super::text::{list, message, messages};
+use super::text::{fold, list, message, messages, shorten, span};
+
+/// The label of an invariant is no longer.
+const LABEL: usize = 60;
 
 /// What happened to which message: `m0 took effect twice`.
 pub(super) fn title(explanation: &Explanation, replay: &Replay) -> String {
@@ -44,7 +47,28 @@ pub(super) fn title(explanation: &Explanation, replay: &Replay) -> String {
                 _ => format!("{} disturb each other with no fault of delivery", messages(&all)),
             }
         }
+        Anomaly::Invariant => match &replay.broken {
+            Some(broken) => format!("{} {} does not hold", after(replay, broken.position), quoted(&broken.label)),
+            None => "an invariant does not hold".to_owned(),
+        },
         Anomaly::Unexplained => "what is seen is not what any right run leaves".to_owned(),
+    }
+}
+
+/// An invariant's label, in quotes.
+pub(super) fn quoted(label: &str) -> String {
+    format!("\"{}\"", shorten(&fold(label), LABEL))
+}
+
+/// What was the last of so many events: `after m0#1.2`.
+fn after(replay: &Replay, events: usize) -> String {
+    let last = events.checked_sub(1).and_then(|at| replay.events.get(at));
+    match last {
+        None => "before the first delivery".to_owned(),
+        Some(Event::Step { at, .. } | Event::Blocked { at, .. }) => format!("after {at}"),
+        Some(Event::Crashed { process, .. }) => format!("after p{} crashed", process.index()),
+        Some(Event::Clock { to }) => format!("at {}", span(*to)),
+        Some(event) => event.task().map_or_else(String::new, |task| format!("after {task}")),
     }
 }
 
@@ -97,7 +121,7 @@ pub(super) fn of_expected(order: &[usize], published: usize) -> String {
 }
 
 /// What the observed one is like: `as if m0 had never been delivered`.
-pub(super) fn of_observed(explanation: &Explanation, published: usize) -> String {
+pub(super) fn of_observed(explanation: &Explanation, replay: &Replay, published: usize) -> String {
     let all: Vec<String> = (0..published).map(message).collect();
     match (&explanation.as_if, explanation.anomaly, explanation.message) {
         (Some(AsIf::OneMoreLike(like)), ..) if published == 1 => {
@@ -114,6 +138,9 @@ pub(super) fn of_observed(explanation: &Explanation, published: usize) -> String
         }
         (None, Anomaly::NotIsolated | Anomaly::Unexplained, _) if published > 1 => {
             "as no order of them leaves it".to_owned()
+        }
+        (None, Anomaly::Invariant, _) => {
+            replay.broken.as_ref().map_or_else(String::new, |broken| after(replay, broken.position))
         }
         (None, ..) => String::new(),
     }

@@ -80,6 +80,9 @@ pub(super) fn differs(one: &Replay, other: &Replay) -> Option<String> {
     if one.observation != other.observation {
         return Some("every operation was the same, but what is observed at the end is not".to_owned());
     }
+    if one.broken != other.broken {
+        return Some("every operation was the same, but not whether an invariant held".to_owned());
+    }
     let alike = one.fates == other.fates && one.end == other.end;
     (!alike).then(|| "every operation was the same, but not how the replay ended".to_owned())
 }

@@ -1,6 +1,6 @@
 //! What the outside can see at the end, as a value that is compared and printed.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, iter, sync::Arc};
 
 use super::Performed;
 
@@ -30,6 +30,13 @@ pub(crate) struct Rows {
     pub(crate) rows: Vec<Vec<String>>,
     /// Their order means something.
     pub(crate) ordered: bool,
+}
+
+impl Rows {
+    /// Whether these are keys with their values, as a key-value store says them.
+    pub(crate) fn are_pairs(&self) -> bool {
+        *self.columns == ["key", "value"] && self.rows.iter().all(|row| row.len() == 2)
+    }
 }
 
 impl Observation {
@@ -65,6 +72,87 @@ impl Observation {
     /// Adds what happened in the outside world.
     pub(crate) fn performed(&mut self, name: Arc<str>, performed: Performed) {
         self.parts.push((name, Seen::Performed(performed)));
+    }
+
+    /// The value that is seen under this name, as it is printed; `None` if there is none, or more than one. What a name
+    /// means says [`values`](Observation::values).
+    pub fn value(&self, name: &str) -> Option<&str> {
+        match self.values(name)[..] {
+            [value] => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The value that is seen under this name, if it is one and an integer.
+    pub fn integer(&self, name: &str) -> Option<i64> {
+        self.value(name)?.parse().ok()
+    }
+
+    /// Every value that is seen under this name, as it is printed, in the order in which it is seen: SQL's `NULL` is `NULL`
+    /// and text has no quotes, as in a report. Empty if there is none.
+    ///
+    /// A name is one of these, and the first of them that there is: that of values that were [`set`](Observation::set); a
+    /// key of a [`KeyValue`](crate::KeyValue) store; a column of a query, or the query as it was given to `observe` if it has
+    /// one column; an effect of [`Effects`](crate::Effects), whose values are its details, each so often as it happened. Where
+    /// several stores or queries have it, all of them count.
+    ///
+    /// ```
+    /// use redeliver_harness::Observation;
+    ///
+    /// let mut seen = Observation::default();
+    /// seen.set("sent", 2);
+    /// let accounts = vec![vec!["1".into(), "100".into()], vec!["2".into(), "-7".into()]];
+    /// seen.rows("SELECT id, balance FROM account", vec!["id".into(), "balance".into()], accounts, false);
+    /// assert_eq!(seen.integer("sent"), Some(2));
+    /// assert_eq!(seen.values("balance"), ["100", "-7"]);
+    /// assert_eq!(seen.value("balance"), None, "there are two");
+    /// assert_eq!(seen.rows_of("SELECT id, balance FROM account").len(), 2);
+    /// ```
+    pub fn values(&self, name: &str) -> Vec<&str> {
+        let rows = || {
+            self.parts.iter().filter_map(|(part, seen)| match seen {
+                Seen::Rows(rows) => Some((part, rows)),
+                Seen::Value(_) | Seen::Performed(_) => None,
+            })
+        };
+        let set = self.parts.iter().filter_map(|(part, seen)| match seen {
+            Seen::Value(value) if **part == *name => Some(value.as_str()),
+            _ => None,
+        });
+        let of_key = rows().filter(|(_, rows)| rows.are_pairs()).flat_map(|(_, rows)| rows.rows.iter());
+        let of_key = of_key.filter(|row| row[0] == name).map(|row| row[1].as_str());
+        let in_column = rows().flat_map(|(part, rows)| {
+            let lone = rows.columns.len() == 1 && **part == *name;
+            let column = rows.columns.iter().position(|column| column == name).or(lone.then_some(0));
+            rows.rows.iter().filter_map(move |row| row.get(column?).map(String::as_str))
+        });
+        let performed = self.parts.iter().filter_map(|(_, seen)| match seen {
+            Seen::Performed(performed) => Some(performed.effects()),
+            Seen::Value(_) | Seen::Rows(_) => None,
+        });
+        let effects = performed.flatten().filter(|effect| effect.what == name);
+        let of_effect = effects.flat_map(|effect| iter::repeat_n(effect.detail.as_str(), effect.by.len()));
+        let mut found: Vec<&str> = set.collect();
+        if found.is_empty() {
+            found = of_key.collect();
+        }
+        if found.is_empty() {
+            found = in_column.collect();
+        }
+        if found.is_empty() {
+            found = of_effect.collect();
+        }
+        found
+    }
+
+    /// The rows of a query, named by its text as it was given to `observe`, or of a store, by its name, with each cell
+    /// printed. Sorted, unless the query orders them. Empty if nothing is seen under that name.
+    pub fn rows_of(&self, name: &str) -> &[Vec<String>] {
+        let of = |(part, seen): &'_ (Arc<str>, Seen)| **part == *name && matches!(seen, Seen::Rows(_));
+        match self.parts.iter().find(|part| of(part)) {
+            Some((_, Seen::Rows(rows))) => &rows.rows,
+            _ => &[],
+        }
     }
 
     /// Whether nothing was observed at all.
@@ -114,5 +202,26 @@ mod tests {
         assert_ne!(of(["1", "1"], false), of(["1", "2"], false), "each counts as often as it stands there");
         assert_ne!(of(["1", "2"], true), of(["2", "1"], true));
         assert_ne!(of(["1", "2"], true), of(["1", "2"], false), "and whether it does is seen too");
+    }
+
+    #[test]
+    fn a_name_is_a_value_that_was_set_or_a_key_or_a_column_or_a_query_of_one() {
+        let mut seen = Observation::default();
+        let cells = |rows: &[[&str; 2]]| rows.iter().map(|row| row.map(str::to_owned).to_vec()).collect::<Vec<_>>();
+        let columns = |names: [&str; 2]| names.map(str::to_owned).to_vec();
+        seen.rows("bank", columns(["key", "value"]), cells(&[["balance", "7"], ["seen:m0", "x"]]), false);
+        seen.rows("SELECT id, balance FROM a", columns(["id", "balance"]), cells(&[["1", "8"], ["2", "NULL"]]), false);
+        seen.rows("SELECT count(*) FROM a", vec!["count(*)".to_owned()], vec![vec!["2".to_owned()]], false);
+        assert_eq!(seen.values("balance"), ["7"], "a key comes before a column");
+        assert_eq!(seen.values("id"), ["1", "2"]);
+        assert_eq!(seen.integer("SELECT count(*) FROM a"), Some(2));
+        assert_eq!(seen.value("SELECT id, balance FROM a"), None, "it has two columns");
+        assert_eq!(seen.value("id"), None, "there are two");
+        assert_eq!((seen.integer("seen:m0"), seen.value("seen:m0")), (None, Some("x")));
+        assert_eq!(seen.rows_of("bank").len(), 2);
+        assert!(seen.values("m0").is_empty() && seen.rows_of("m0").is_empty() && seen.value("m0").is_none());
+        seen.set("balance", 9);
+        seen.set("balance", 10);
+        assert_eq!(seen.values("balance"), ["9", "10"], "what was set comes before a key");
     }
 }

@@ -32,6 +32,7 @@ impl Script {
         Self {
             history: history(&vec![100; messages], []),
             replay: Replay {
+                broken: None,
                 events: Vec::new(),
                 acted: Vec::new(),
                 unused: Vec::new(),
@@ -88,6 +89,7 @@ impl Subject for Script {
         let observation = see((self.leaves)(reference));
         let fates = fates.into_values().collect();
         Ok(Replay {
+            broken: None,
             events: Vec::new(),
             acted: Vec::new(),
             unused: Vec::new(),

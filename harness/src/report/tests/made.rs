@@ -81,6 +81,7 @@ impl Made {
                 faults: Vec::new(),
             },
             replay: Replay {
+                broken: None,
                 events: Vec::new(),
                 acted: Vec::new(),
                 unused: Vec::new(),

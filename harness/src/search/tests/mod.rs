@@ -7,6 +7,7 @@ mod confirming;
 mod counting;
 mod deadlines;
 mod drawing;
+mod invariants;
 mod leaving_out;
 mod regressing;
 mod scheduling;

@@ -22,6 +22,7 @@ use crate::{
 
 fn replay(events: Vec<Event>) -> Replay {
     Replay {
+        broken: None,
         events,
         acted: Vec::new(),
         unused: Vec::new(),
