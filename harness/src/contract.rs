@@ -2,11 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use crate::messages::Contrasts;
+
 /// What the handler promises; [`Contract::strict`] by default.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Contract {
     pub(crate) order_published: bool,
     pub(crate) allow_not_isolated: bool,
+    pub(crate) mismatch_refused: bool,
+    pub(crate) equal_payloads_add_up: bool,
     /// What is said of effects, by what they are.
     pub(crate) effects: BTreeMap<String, Guarantee>,
 }
@@ -29,7 +33,13 @@ pub enum Guarantee {
 impl Contract {
     /// Every message takes effect exactly once, in some order that respects real time, and is handled in the end.
     pub fn strict() -> Self {
-        Self { order_published: false, allow_not_isolated: false, effects: BTreeMap::new() }
+        Self {
+            order_published: false,
+            allow_not_isolated: false,
+            effects: BTreeMap::new(),
+            mismatch_refused: false,
+            equal_payloads_add_up: false,
+        }
     }
 
     /// And within one ordering key only publish order will do, however the messages were delivered.
@@ -59,6 +69,48 @@ impl Contract {
     pub fn effect(mut self, what: &str, guarantee: Guarantee) -> Self {
         self.effects.insert(what.to_owned(), guarantee);
         self
+    }
+
+    /// And another payload under an id that was used is refused: of two messages that share an id and differ, the one that
+    /// comes after the other was handled is answered with [`Outcome::Reject`](crate::Outcome::Reject) and leaves no trace.
+    /// Otherwise it is [`Anomaly::Mismatch`](crate::Anomaly::Mismatch). One that is told to come again for ever is stuck.
+    ///
+    /// Payloads differ if their `Debug` does. Messages that share an id and carry the same are duplicates by key: of them
+    /// nothing is asked beyond exactly once.
+    ///
+    /// Workloads of two such messages are searched too; of [`Messages::exactly`](crate::Messages::exactly) only what it
+    /// lists. Where no workload has such messages the verdict is inconclusive.
+    ///
+    /// ```
+    /// use redeliver_harness::{Anomaly, Contract, Delivery, Error, Harness, KeyValue};
+    ///
+    /// let contract = Contract::strict().payload_mismatch_refused();
+    /// let store = KeyValue::new("orders").observed();
+    /// let verdict = Harness::new(store).contract(contract).verdict(1..1000i64, async |kv: &KeyValue, m: &Delivery<i64>| {
+    ///     // The first amount stays, and whoever sends another one hears that all is well.
+    ///     kv.put_if_absent(m.id(), &m.payload().to_string(), None).await.map(drop)
+    /// });
+    /// assert_eq!(verdict.anomaly(), Some(Anomaly::Mismatch));
+    /// ```
+    #[must_use]
+    pub fn payload_mismatch_refused(self) -> Self {
+        Self { mismatch_refused: true, ..self }
+    }
+
+    /// And messages with equal payloads and ids of their own are told apart: each of two that are handled takes effect, so
+    /// that the plain run leaves something else without either. Otherwise it is [`Anomaly::Merged`](crate::Anomaly::Merged):
+    /// a handler that de-duplicates by content loses the second of two equal orders.
+    ///
+    /// Not for a handler that sets a value: there the second leaves what the first did. Payloads are equal if their `Debug`
+    /// is. Judged on the plain run of each workload; where none has such messages the verdict is inconclusive.
+    #[must_use]
+    pub fn equal_payloads_add_up(self) -> Self {
+        Self { equal_payloads_add_up: true, ..self }
+    }
+
+    /// The workloads that it says something of.
+    pub(crate) fn contrasts(&self) -> Contrasts {
+        Contrasts { shared_id: self.mismatch_refused, equal_payloads: self.equal_payloads_add_up }
     }
 }
 

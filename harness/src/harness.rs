@@ -304,7 +304,8 @@ impl<S: Store, C: 'static> Harness<S, C> {
         F: AsyncFn(&C, &Delivery<P>) -> O + Send + Sync + 'static,
         O: IntoOutcome,
     {
-        let world = World::new(self.store, self.boot, messages.into(), handler).holding(self.invariants);
-        Prepared::new(Box::new(world), self.options)
+        let contrasts = self.options.contract.contrasts();
+        let world = World::new(self.store, self.boot, messages.into(), handler);
+        Prepared::new(Box::new(world.holding(self.invariants).contrasting(contrasts)), self.options)
     }
 }

@@ -33,6 +33,14 @@ pub(crate) trait Subject {
     /// A message that cannot be made.
     fn payload(&mut self, published: &Published, place: usize) -> Result<String, Error>;
 
+    /// What its producer calls a message.
+    ///
+    /// # Errors
+    /// A message that cannot be made.
+    fn id(&mut self, published: &Published, place: usize) -> Result<String, Error> {
+        Ok(published.id.clone().unwrap_or_else(|| format!("m{place}")))
+    }
+
     /// A message's ordering key, if it has one.
     ///
     /// # Errors

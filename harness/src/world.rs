@@ -12,7 +12,7 @@ use crate::{
         Background, Call, Habits, Handlers, Machine, Plan, Work, quiet,
         trace::{Answer, Detail, Replay, Reply},
     },
-    messages::{Messages, Vary},
+    messages::{Contrasts, Messages, Vary},
     store::{Observation, Process},
     subject::{Job, Subject, Workload},
 };
@@ -75,6 +75,7 @@ impl<S: Store, C: 'static> Boot<S, C> {
 /// A check's typed parts.
 pub(crate) struct World<S: Store, C, P, F> {
     source: Messages<P>,
+    contrasts: Contrasts,
     body: Body<S, C, P, F>,
 }
 
@@ -119,6 +120,7 @@ impl<S: Store, C, P, F> World<S, C, P, F> {
         let vary = source.varies();
         Self {
             source,
+            contrasts: Contrasts::default(),
             body: Body {
                 store,
                 boot,
@@ -131,6 +133,12 @@ impl<S: Store, C, P, F> World<S, C, P, F> {
                 invariants: Invariants::default(),
             },
         }
+    }
+
+    /// The same, where workloads have such messages too.
+    pub(crate) fn contrasting(mut self, contrasts: Contrasts) -> Self {
+        self.contrasts = contrasts;
+        self
     }
 
     /// The same, where these are to hold after every step.
@@ -356,6 +364,10 @@ where
         Ok(format!("{:?}", self.message(published, place)?.payload))
     }
 
+    fn id(&mut self, published: &Published, place: usize) -> Result<String, Error> {
+        Ok(self.message(published, place)?.id.clone())
+    }
+
     fn ordering_key(&mut self, published: &Published, place: usize) -> Result<Option<String>, Error> {
         Ok(self.message(published, place)?.ordering_key.clone())
     }
@@ -369,7 +381,9 @@ where
     }
 
     fn workloads(&self, at_most: usize) -> Vec<Workload> {
-        self.source.workloads(at_most)
+        let mut workloads = self.source.workloads(at_most);
+        workloads.extend(self.source.contrasting(at_most, self.contrasts));
+        workloads
     }
 
     fn drawn(&self, count: usize, draw: &mut dyn FnMut() -> u32) -> Vec<Published> {

@@ -217,6 +217,11 @@ fn searched_verdict(subject: &mut dyn Subject, options: &Options) -> Result<Verd
             return Ok(inconclusive(reason, searched, Usual::Nothing));
         }
     }
+    let plain: Vec<History> =
+        subject.workloads(options.messages).into_iter().map(|workload| plain(options, workload.messages)).collect();
+    if let Some(reason) = oracle.not_tried(subject, &plain)? {
+        return Ok(inconclusive(reason.to_owned(), searched, Usual::Nothing));
+    }
     if let Some(reason) = unseen(subject, &mut oracle, options, &mut searched)? {
         return Ok(inconclusive(reason, searched, Usual::NothingSeen));
     }

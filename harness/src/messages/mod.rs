@@ -23,6 +23,7 @@ use parsed::parsed;
 pub(crate) use runner::runner;
 use runner::{MOST_SIMPLIFICATIONS, SIMPLIFIED, by_seed};
 use told_apart::ToldApart;
+pub(crate) use workloads::Contrasts;
 
 /// Set in a seed: the inverse of what the rest of the seed makes.
 const INVERSE: u64 = 1 << 63;

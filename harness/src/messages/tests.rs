@@ -193,3 +193,25 @@ proptest! {
         prop_assert_eq!(a == b, sum(&a) == sum(&b));
     }
 }
+
+#[test]
+fn what_a_contract_speaks_of_is_searched_too() {
+    let both = workloads::Contrasts { shared_id: true, equal_payloads: true };
+    let made = |source: &Messages<i64>, at_most| {
+        let pairs = source.contrasting(at_most, both).into_iter().map(|workload| {
+            let messages = workload.messages.iter().enumerate();
+            messages.map(|(place, one)| source.message(one, place).unwrap()).map(|one| (one.id, one.payload)).collect()
+        });
+        pairs.collect::<Vec<Vec<(String, i64)>>>()
+    };
+    let m0 = || "m0".to_owned();
+    assert_eq!(made(&Messages::from(1..1000i64), 2), [[(m0(), 100), (m0(), 300)]]);
+    assert!(made(&Messages::from(1..1000i64), 1).is_empty());
+    assert!(made(&Messages::from(7..8i64), 2).is_empty(), "all payloads are equal");
+    assert!(made(&Messages::exactly([Message::new("a", 1), Message::new("b", 2)]), 2).is_empty());
+    let whole = Messages::generate(("[a-c]", 1..4i64).prop_map(|(id, amount)| Message::new(id, amount)));
+    let [shared, equal] = &made(&whole, 2)[..] else { panic!("both can be made") };
+    assert!(shared[0].0 == shared[1].0 && shared[0].1 != shared[1].1, "{shared:?}");
+    assert!(equal[0].0 != equal[1].0 && equal[0].1 == equal[1].1, "{equal:?}");
+    assert!(Messages::from(1..1000i64).contrasting(2, workloads::Contrasts::default()).is_empty());
+}

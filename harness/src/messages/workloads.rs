@@ -1,7 +1,8 @@
 //! The family of workloads: which sets of messages are searched.
 //!
 //! One message; two unlike; two of one ordering key; two with equal payloads; a message and its inverse where the type gives
-//! one; and one more of unlike messages for each number above two. A list of messages is searched as it stands.
+//! one; and one more of unlike messages for each number above two. Where a contract asks for more, two more. A list of
+//! messages is searched as it stands.
 
 use std::fmt;
 
@@ -16,6 +17,15 @@ const MOST_SEEDS: u64 = 64;
 
 /// The names of workloads of three and more unlike messages.
 const UNLIKE: [&str; 3] = ["three unlike", "four unlike", "five unlike"];
+
+/// Pairs of messages that a contract says something of, beyond those of every family.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Contrasts {
+    /// Two that share an id and differ.
+    pub(crate) shared_id: bool,
+    /// Two with equal payloads and different ids, also where ids are generated.
+    pub(crate) equal_payloads: bool,
+}
 
 /// The family for one source, smallest first.
 pub(super) fn family<P: Clone + fmt::Debug + 'static>(source: &Messages<P>, at_most: usize) -> Vec<Workload> {
@@ -57,6 +67,31 @@ fn pairs<P: Clone + fmt::Debug + 'static>(source: &Messages<P>, unlike: &[Publis
         }
     }
     pairs
+}
+
+impl<P: Clone + fmt::Debug + 'static> Messages<P> {
+    /// The pairs that a contract says something of.
+    pub(crate) fn contrasting(&self, at_most: usize, contrasts: Contrasts) -> Vec<Workload> {
+        let mut pairs = Vec::new();
+        if at_most < 2 || contrasts == Contrasts::default() || matches!(self.source, Source::Exactly(_)) {
+            return pairs;
+        }
+        let unlike = unlike(self, MOST_SEEDS as usize);
+        let made: Vec<_> = unlike.iter().filter_map(|one| self.message(one, 0).ok()).collect();
+        let Some((first, message)) = unlike.first().zip(made.first()) else { return pairs };
+        let differs = |at: &usize| format!("{:?}", made[*at].payload) != format!("{:?}", message.payload);
+        if let Some(at) = (1..made.len()).find(differs).filter(|_| contrasts.shared_id) {
+            let second = Published { id: Some(message.id.clone()), ..unlike[at].clone() };
+            pairs.push(Workload { name: "two that share an id and differ", messages: vec![first.clone(), second] });
+        }
+        // Where only payloads are generated every family has such a pair.
+        let is_whole = matches!(self.source, Source::Whole(_));
+        if let Some(other) = made.iter().find(|other| contrasts.equal_payloads && is_whole && other.id != message.id) {
+            let second = Published { id: Some(other.id.clone()), ..first.clone() };
+            pairs.push(Workload { name: "two with equal payloads", messages: vec![first.clone(), second] });
+        }
+        pairs
+    }
 }
 
 /// The first so many messages that print differently, or as many as there are.

@@ -51,7 +51,11 @@ impl Oracle {
         if !(self.contract.allow_not_isolated && was_calm(replay)) {
             return Ok(Judgement::Violated);
         }
-        // That messages disturb each other is allowed; that one overtook another within its key is not.
+        // That messages disturb each other is allowed; that one overtook another within its key is not, nor that one which
+        // had to be refused was not.
+        if self.is_right_but_for_ids(subject, history, replay)? {
+            return Ok(Judgement::Violated);
+        }
         let mut without_contract = Case::new(&self.contract, history, replay, Order::of_real_time(&replay.fates));
         let forbidden = self.contract.order_published && self.finds_it_right(subject, &mut without_contract)?;
         Ok(match (forbidden, without_contract.unclear) {
@@ -82,6 +86,9 @@ impl Oracle {
     /// Whether what is seen is what the likeliest reference run leaves: every message in the order in which they were
     /// handled. Real time always allows that order.
     fn agrees_at_once(&mut self, subject: &mut dyn Subject, history: &History, replay: &Replay) -> Result<bool, Error> {
+        if !self.conflicts.is_empty() {
+            return Ok(false);
+        }
         let mut used = super::reference::Used::default();
         let turns = &mut self.likeliest.turns;
         turns.clear();
@@ -126,7 +133,10 @@ impl Oracle {
         for present in case.may.subsets() {
             let wanted =
                 Wanted { take: case.must.and(present), order: case.order.clone(), like: Vec::new(), done: case.must };
-            let found = case.find(&mut self.references, subject, &wanted, |case, run, _| accept(case, run))?;
+            let conflicts = &self.conflicts;
+            let found = case.find(&mut self.references, subject, &wanted, |case, run, order| {
+                conflicts.allow(order, case.must) && accept(case, run)
+            })?;
             if found.is_some() {
                 return Ok(found);
             }

@@ -26,13 +26,18 @@ impl Oracle {
         if !progress::stuck(replay).is_empty() || replay.broken.is_some() {
             return Ok(Judgement::Violated);
         }
-        self.exactly_once(subject, history, replay)
+        self.look_at_ids(subject, history)?;
+        let judgement = self.exactly_once(subject, history, replay)?;
+        if judgement == Judgement::Agrees && self.merged(subject, history, replay)?.is_some() {
+            return Ok(Judgement::Violated);
+        }
+        Ok(judgement)
     }
 
     /// Says what is wrong with a replay that was judged to be violated. It was taken with `Detail::Watched`.
     ///
-    /// That a message did not take effect exactly once says more than what came of it: of what else is wrong that is only
-    /// told where every message did.
+    /// That a message did not take effect exactly once says more than what came of it: what else is wrong is only told where
+    /// every message did, or where nothing tells why one did not.
     ///
     /// # Errors
     /// What a store met in a reference run, or a message that cannot be made.
@@ -42,19 +47,42 @@ impl Oracle {
         history: &History,
         replay: &Replay,
     ) -> Result<Explanation, Error> {
-        let invariant = replay.broken.as_ref().map(|broken| Explanation {
-            anomaly: Anomaly::Invariant,
-            message: None,
-            expected: None,
-            observed: broken.seen.clone(),
-            as_if: None,
-        });
-        let Some(invariant) = invariant else { return self.name_it(subject, history, replay) };
+        self.look_at_ids(subject, history)?;
         let is_stuck = !progress::stuck(replay).is_empty();
         if !is_stuck && self.exactly_once(subject, history, replay)? != Judgement::Violated {
-            return Ok(invariant);
+            if let Some(explanation) = self.beside_deliveries(subject, history, replay)? {
+                return Ok(explanation);
+            }
+        }
+        if !is_stuck && self.is_right_but_for_ids(subject, history, replay)? {
+            return self.explain_mismatch(subject, history, replay);
         }
         let named = self.name_it(subject, history, replay)?;
-        Ok(if named.anomaly == Anomaly::Unexplained { invariant } else { named })
+        let is_vague = matches!(named.anomaly, Anomaly::Partial | Anomaly::NotIsolated | Anomaly::Unexplained);
+        if is_vague && self.not_refused(replay).is_some_and(|message| replay.fates[message].handled.is_some()) {
+            return self.explain_mismatch(subject, history, replay);
+        }
+        let is_unexplained = named.anomaly == Anomaly::Unexplained;
+        let beside = if is_unexplained { self.beside_deliveries(subject, history, replay)? } else { None };
+        Ok(beside.unwrap_or(named))
+    }
+
+    /// What is wrong beside what became of each message.
+    fn beside_deliveries(
+        &mut self,
+        subject: &mut dyn Subject,
+        history: &History,
+        replay: &Replay,
+    ) -> Result<Option<Explanation>, Error> {
+        if let Some(broken) = &replay.broken {
+            return Ok(Some(Explanation {
+                anomaly: Anomaly::Invariant,
+                message: None,
+                expected: None,
+                observed: broken.seen.clone(),
+                as_if: None,
+            }));
+        }
+        self.merged(subject, history, replay)
     }
 }

@@ -1,7 +1,8 @@
 //! What is right: judging one replay against reference runs, and naming what is wrong.
 //!
 //! `judge` asks each oracle in turn: exactly once is judged in `exactly_once`, what clients hear in `replies`, progress in
-//! `progress`, what can be judged at all in `seen`; the user's invariants are looked at by the machine. `case` works out
+//! `progress`, another payload under a used id in `mismatch`, equal payloads in `separation`, what can be judged at all in
+//! `seen`; the user's invariants are looked at by the machine. `case` works out
 //! which reference runs a replay has (`order` in which orders, `renaming` what counts as the same), `reference` makes and
 //! keeps them; `caps` tells beforehand whether they are too many; `excuses` says what of the outside world may be otherwise.
 //! `naming` finds the anomaly that explains a violation, `evidence` what the trace says to that, `wrongs` what may be wrong at
@@ -13,6 +14,7 @@ mod evidence;
 mod exactly_once;
 mod excuses;
 mod judge;
+mod mismatch;
 mod naming;
 mod order;
 mod progress;
@@ -20,6 +22,7 @@ mod reference;
 mod renaming;
 mod replies;
 mod seen;
+mod separation;
 #[cfg(test)]
 mod tests;
 mod wrongs;
@@ -37,12 +40,15 @@ pub(crate) struct Oracle {
     references: reference::References,
     /// The reference run that is looked at first; kept so that nothing is allocated for each history.
     likeliest: Reference,
+    /// Messages of the workload that was judged last of which one is to be refused.
+    conflicts: mismatch::Conflicts,
 }
 
 impl Oracle {
     /// An oracle that holds a handler to this contract.
     pub(crate) fn new(contract: Contract) -> Self {
-        Self { contract, references: reference::References::default(), likeliest: Reference::default() }
+        let (references, likeliest, conflicts) = Default::default();
+        Self { contract, references, likeliest, conflicts }
     }
 }
 
@@ -58,7 +64,7 @@ pub enum Anomaly {
     Lost,
     /// Neither its presence nor its absence explains what is seen.
     Partial,
-    /// Another payload under the same id was not refused.
+    /// Another payload under the same id was not refused, or left a trace.
     Mismatch,
     /// It is never handled.
     Stuck,
@@ -66,6 +72,8 @@ pub enum Anomaly {
     Reply,
     /// It shows with no message delivered twice, no crash and no failed operation.
     NotIsolated,
+    /// It was taken for another message with an equal payload.
+    Merged,
     /// What the user says must always hold did not.
     Invariant,
     /// Nothing explains what is seen.
@@ -84,6 +92,7 @@ impl Anomaly {
             Anomaly::Stuck => "stuck",
             Anomaly::Reply => "answered otherwise",
             Anomaly::NotIsolated => "not isolated",
+            Anomaly::Merged => "merged",
             Anomaly::Invariant => "invariant",
             Anomaly::Unexplained => "unexplained",
         }

@@ -110,7 +110,7 @@ impl Oracle {
     }
 
     /// What a right run leaves: with all messages in the order in which they were handled, or at least with those that were.
-    fn expected(&mut self, subject: &mut dyn Subject, case: &mut Case<'_>) -> Result<Expected, Error> {
+    pub(super) fn expected(&mut self, subject: &mut dyn Subject, case: &mut Case<'_>) -> Result<Expected, Error> {
         for take in [case.must.and(case.may), case.must] {
             let wanted = Wanted { take, order: case.order.clone(), like: Vec::new(), done: take };
             let mut left = None;

@@ -52,15 +52,57 @@ impl Oracle {
                     .to_owned(),
             ));
         }
-        let tokens = Tokens::of(&[]);
+        self.look_at_ids(subject, history_without_faults)?;
         let mut unseen = Vec::new();
         for message in 0..messages {
-            let without = self.plain(subject, history_without_faults, Some(message))?;
-            if without == all || tokens.compare(&all, &without, &|all, without| all == without) == Likeness::Same {
+            // One that is to be refused is to leave nothing.
+            let is_refused = self.conflicts.with(message).iter().any(|other| other < message);
+            if !is_refused && self.leaves_nothing(subject, history_without_faults, message)? {
                 unseen.push(message);
             }
         }
         Ok(Visibility { unseen, messages })
+    }
+
+    /// Whether the plain run leaves the same without this message.
+    pub(super) fn leaves_nothing(
+        &mut self,
+        subject: &mut dyn Subject,
+        history: &History,
+        message: usize,
+    ) -> Result<bool, Error> {
+        let all = self.plain(subject, history, None)?;
+        let without = self.plain(subject, history, Some(message))?;
+        Ok(without == all || Tokens::of(&[]).compare(&all, &without, &|all, without| all == without) == Likeness::Same)
+    }
+
+    /// What the contract asks of messages such as no workload has, if there is such a thing: then nothing was tried.
+    ///
+    /// # Errors
+    /// A message that cannot be made.
+    pub(crate) fn not_tried(
+        &mut self,
+        subject: &mut dyn Subject,
+        plain: &[History],
+    ) -> Result<Option<&'static str>, Error> {
+        let (mut shared, mut equal) = (!self.contract.mismatch_refused, !self.contract.equal_payloads_add_up);
+        for history in plain {
+            self.look_at_ids(subject, history)?;
+            shared |= !self.conflicts.is_empty();
+            let all: Vec<usize> = (0..history.messages.len()).collect();
+            equal = equal || !self.with_an_equal(subject, history, &all)?.is_empty();
+        }
+        Ok(match (shared, equal) {
+            (false, _) => Some(
+                "another payload under the same id is to be refused, and in no workload two messages share an id and \
+                 differ: list some with `Messages::exactly`, or let workloads have two messages",
+            ),
+            (_, false) => Some(
+                "equal payloads are to add up, and in no workload two messages have equal payloads and different ids: \
+                 list some with `Messages::exactly`, or let workloads have two messages",
+            ),
+            _ => None,
+        })
     }
 
     /// What the plain run leaves, or the plain run without one of its messages.

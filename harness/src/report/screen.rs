@@ -123,7 +123,7 @@ impl Screen<'_> {
         });
         // A message that is never handled is the news, not what the others left.
         let is_news = expected.as_ref().is_some_and(|side| *side.seen != explanation.observed);
-        if explanation.anomaly == Anomaly::Stuck && !is_news {
+        if matches!(explanation.anomaly, Anomaly::Stuck | Anomaly::Mismatch) && !is_news {
             return String::new();
         }
         let observed = Side {

@@ -27,7 +27,10 @@ pub(super) fn title(explanation: &Explanation, replay: &Replay) -> String {
         },
         Anomaly::Lost => format!("{it} was lost"),
         Anomaly::Partial => format!("{it} took effect in part"),
-        Anomaly::Mismatch => format!("{it} was not refused, though its id had come with another payload"),
+        Anomaly::Mismatch if was_handled(explanation, replay) => {
+            format!("{it} was not refused, though its id had come with another payload")
+        }
+        Anomaly::Mismatch => format!("{it} left a trace, though it was refused: its id had come with another payload"),
         Anomaly::Stuck => match &replay.end {
             End::Stuck(stuck) if stuck.len() > 1 => format!("{} are never handled", messages(stuck)),
             _ if explanation
@@ -47,6 +50,7 @@ pub(super) fn title(explanation: &Explanation, replay: &Replay) -> String {
                 _ => format!("{} disturb each other with no fault of delivery", messages(&all)),
             }
         }
+        Anomaly::Merged => format!("{it} has no effect of its own: another message has an equal payload"),
         Anomaly::Invariant => match &replay.broken {
             Some(broken) => format!("{} {} does not hold", after(replay, broken.position), quoted(&broken.label)),
             None => "an invariant does not hold".to_owned(),
@@ -98,6 +102,12 @@ pub(super) fn in_real_time(replay: &Replay, one: usize, other: usize) -> bool {
     let handled = replay.fates.get(one).and_then(|fate| fate.handled);
     let delivered = replay.fates.get(other).and_then(|fate| fate.first_delivered);
     handled.zip(delivered).is_some_and(|(handled, delivered)| handled <= delivered)
+}
+
+/// Whether a delivery of the message was answered done.
+fn was_handled(explanation: &Explanation, replay: &Replay) -> bool {
+    let fate = explanation.message.and_then(|message| replay.fates.get(message));
+    fate.is_some_and(|fate| fate.handled.is_some())
 }
 
 /// How often the message took effect.

@@ -134,6 +134,14 @@ impl Subject for Elsewhere<'_> {
         self.subject.has_background()
     }
 
+    fn id(&mut self, published: &Published, place: usize) -> Result<String, Error> {
+        self.subject.id(published, place)
+    }
+
+    fn ordering_key(&mut self, published: &Published, place: usize) -> Result<Option<String>, Error> {
+        self.subject.ordering_key(published, place)
+    }
+
     fn workloads(&self, at_most: usize) -> Vec<Workload> {
         self.subject.workloads(at_most)
     }

@@ -2,6 +2,7 @@
 //!
 //! The handlers are in `handlers`. A replay that no handler can make yet is written down by hand, in `script`.
 
+mod contrasts;
 mod handlers;
 mod judging;
 mod limits;
