@@ -135,8 +135,13 @@ fn the_keys_of_listed_messages_are_known_where_a_counterexample_is_confirmed() {
     let listed =
         Messages::exactly([100, 7].map(|value| Message::new(format!("set-{value}"), value).ordered_by("account")));
     let store = KeyValue::new("values").observe_key("value");
-    let verdict = Harness::new(store)
-        .contract(Contract::strict().order_published())
-        .verdict(listed, async |kv: &KeyValue, m: &Delivery<i64>| kv.put("value", &m.payload().to_string()).await);
+    let contract = Contract::strict().order_published();
+    let verdict = Harness::new(store).contract(contract).verdict(listed, async |kv: &KeyValue, m: &Delivery<i64>| {
+        let tx = kv.begin().await?;
+        if tx.put_if_absent(m.id(), "seen", None).await? {
+            tx.put("value", &m.payload().to_string()).await?;
+        }
+        tx.commit().await
+    });
     assert_eq!(verdict.anomaly(), Some(Anomaly::Overwrote), "{}", verdict.report("set"));
 }
