@@ -1,6 +1,6 @@
 //! What a handler promises. The oracle holds it to that and no more.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use crate::messages::Contrasts;
 
@@ -11,6 +11,8 @@ pub struct Contract {
     pub(crate) allow_not_isolated: bool,
     pub(crate) mismatch_refused: bool,
     pub(crate) equal_payloads_add_up: bool,
+    pub(crate) window: Option<Duration>,
+    pub(crate) bounded: Vec<Bound>,
     /// What is said of effects, by what they are.
     pub(crate) effects: BTreeMap<String, Guarantee>,
 }
@@ -30,6 +32,14 @@ pub enum Guarantee {
     AtMostOnce,
 }
 
+/// How much may be kept to know messages again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Bound {
+    /// The part of what is observed that is it.
+    pub(crate) part: Arc<str>,
+    pub(crate) rows: usize,
+}
+
 impl Contract {
     /// Every message takes effect exactly once, in some order that respects real time, and is handled in the end.
     pub fn strict() -> Self {
@@ -39,6 +49,8 @@ impl Contract {
             effects: BTreeMap::new(),
             mismatch_refused: false,
             equal_payloads_add_up: false,
+            window: None,
+            bounded: Vec::new(),
         }
     }
 
@@ -106,6 +118,61 @@ impl Contract {
     #[must_use]
     pub fn equal_payloads_add_up(self) -> Self {
         Self { equal_payloads_add_up: true, ..self }
+    }
+
+    /// A message is known again for so long after its first delivery began, and may be forgotten then: what goes wrong in a
+    /// history in which it comes again later is outside the promise, and no violation. So it is with another payload under
+    /// its id. For ever by default. Rounded up to whole milliseconds.
+    ///
+    /// The clock is made to jump to just before the end of the window and past it, where anything reads a clock. A lease
+    /// is such a window too: one that is as long as this is not tried beyond its end.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Verdict};
+    ///
+    /// async fn credit(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
+    ///     let tx = kv.begin().await?;
+    ///     if tx.put_if_absent(&format!("seen:{}", m.id()), "1", Some(Duration::from_secs(60))).await? {
+    ///         tx.add("balance", *m.payload()).await?;
+    ///     }
+    ///     tx.commit().await
+    /// }
+    ///
+    /// let check = |contract| {
+    ///     let store = KeyValue::new("bank").observe_key("balance").observe_prefix("seen:");
+    ///     Harness::new(store).contract(contract).verdict(1..1000i64, credit)
+    /// };
+    /// let minute = Contract::strict().window(Duration::from_secs(60)).bounded("seen:", 10);
+    /// assert!(matches!(check(minute), Verdict::Holds(_)));
+    /// let hour = Contract::strict().window(Duration::from_secs(3600)).bounded("seen:", 10);
+    /// assert_eq!(check(hour).anomaly().unwrap().name(), "twice");
+    /// ```
+    #[must_use]
+    pub fn window(self, window: Duration) -> Self {
+        let past = window.subsec_nanos() % 1_000_000;
+        let rest = if past == 0 { 0 } else { 1_000_000 - past };
+        Self { window: Some(window.saturating_add(Duration::from_nanos(rest.into()))), ..self }
+    }
+
+    /// A part of what is observed is what the handler keeps to know messages again. It is not compared with reference runs,
+    /// and has at most so many rows. `part` is the text of a query as it was given to `observe`, the name of a
+    /// [`KeyValue`](crate::KeyValue) store, or a prefix of keys that are observed. Several may be given.
+    ///
+    /// In every history: at most so many in the end; or, where there is a [`window`](Contract::window), as many as messages
+    /// were handled within it, if that is more. And the plain run of one message more than that, where there is a window with
+    /// one more after it has passed. Otherwise it is [`Anomaly::Unbounded`](crate::Anomaly::Unbounded).
+    ///
+    /// # Limits
+    /// What is older than the window is to be gone once a further message was handled: whoever clears up more rarely, or
+    /// beside the handler, has to allow for that in `rows`. A handler that keeps several rows for each message has to as
+    /// well. No more than 60 rows can be tried, since it takes as many messages: let the check make the handler with a
+    /// smaller bound. The ids of further messages are the generator's, or listed ones with `~2` behind them. Where part of
+    /// them is not handled, or nothing is found under that name, the verdict is inconclusive.
+    #[must_use]
+    pub fn bounded(mut self, part: &str, rows: usize) -> Self {
+        self.bounded.push(Bound { part: part.into(), rows });
+        self
     }
 
     /// The workloads that it says something of.

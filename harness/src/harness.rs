@@ -1,7 +1,7 @@
 //! [`Harness`]: what a user writes. It gathers what is durable, how a process starts and what is promised, and hands all of
 //! that with a handler to `check`.
 
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
     Contract, Delivery, DeliveryModel, Error, History, IntoOutcome, Messages, Observation, Prepared, Store, Verdict,
@@ -305,7 +305,8 @@ impl<S: Store, C: 'static> Harness<S, C> {
         O: IntoOutcome,
     {
         let contrasts = self.options.contract.contrasts();
-        let world = World::new(self.store, self.boot, messages.into(), handler);
+        let state = self.options.contract.bounded.iter().map(|bound| Arc::clone(&bound.part)).collect();
+        let world = World::new(self.store, self.boot, messages.into(), handler).keeping(state);
         Prepared::new(Box::new(world.holding(self.invariants).contrasting(contrasts)), self.options)
     }
 }

@@ -68,6 +68,11 @@ pub(crate) trait Subject {
         self.workloads(count).pop().map_or_else(Vec::new, |workload| workload.messages)
     }
 
+    /// So many messages, each with an id of its own. None where it cannot make them.
+    fn many(&self, _count: usize) -> Vec<Published> {
+        Vec::new()
+    }
+
     /// Messages to try in the place of this one while shrinking, simplest first.
     fn simpler(&self, published: &Published) -> Vec<Published>;
 }

@@ -91,6 +91,8 @@ struct Body<S: Store, C, P, F> {
     last: usize,
     habits: Habits,
     invariants: Invariants,
+    /// The parts of what is observed that are the handler's own: they are counted, and not compared.
+    state: Vec<Arc<str>>,
 }
 
 /// What a reply says, if that is wanted and it says anything.
@@ -113,6 +115,9 @@ struct Stage<'a, S: Store, C, P, F> {
     messages: Vec<Arc<Message<P>>>,
     processes: Vec<Option<Rc<C>>>,
     invariants: &'a Invariants,
+    state: &'a [Arc<str>],
+    /// What was there of it when somebody last looked.
+    kept: Observation,
 }
 
 impl<S: Store, C, P, F> World<S, C, P, F> {
@@ -131,6 +136,7 @@ impl<S: Store, C, P, F> World<S, C, P, F> {
                 last: 0,
                 habits: Habits::default(),
                 invariants: Invariants::default(),
+                state: Vec::new(),
             },
         }
     }
@@ -138,6 +144,12 @@ impl<S: Store, C, P, F> World<S, C, P, F> {
     /// The same, where workloads have such messages too.
     pub(crate) fn contrasting(mut self, contrasts: Contrasts) -> Self {
         self.contrasts = contrasts;
+        self
+    }
+
+    /// The same, where these parts of what is observed are counted and not compared.
+    pub(crate) fn keeping(mut self, state: Vec<Arc<str>>) -> Self {
+        self.body.state = state;
         self
     }
 
@@ -239,8 +251,11 @@ where
             messages,
             processes: (0..history.processes).map(|_| None).collect(),
             invariants: &self.invariants,
+            state: &self.state,
+            kept: Observation::default(),
         };
         let mut replay = Machine::on_this_thread(|machine| machine.replay(&plan, &mut stage, detail))?;
+        replay.state = stage.kept;
         if !aliases.is_empty() {
             let as_the_other = |text: &str| {
                 aliases.iter().fold(text.to_owned(), |text, (fresh, original)| text.replace(fresh, original))
@@ -261,6 +276,12 @@ impl<S: Store, C, P, F> Stage<'_, S, C, P, F> {
         let started = Rc::new((self.boot.start)(self.store.open(process)?));
         self.processes[at] = Some(Rc::clone(&started));
         Ok(started)
+    }
+
+    fn observe_all(&mut self) -> Result<Observation, Error> {
+        let mut seen = Observation::default();
+        self.store.observe(&mut seen)?;
+        Ok(seen)
     }
 }
 
@@ -311,8 +332,8 @@ where
     }
 
     fn observe(&mut self) -> Result<Observation, Error> {
-        let mut seen = Observation::default();
-        self.store.observe(&mut seen)?;
+        let mut seen = self.observe_all()?;
+        self.kept = seen.take_out(self.state);
         Ok(seen)
     }
 
@@ -321,7 +342,7 @@ where
     }
 
     fn broken(&mut self) -> Result<Option<(Arc<str>, Observation)>, Error> {
-        let seen = self.observe()?;
+        let seen = self.observe_all()?;
         Ok(self.invariants.broken(&seen)?.map(|label| (label, seen)))
     }
 
@@ -388,6 +409,10 @@ where
 
     fn drawn(&self, count: usize, draw: &mut dyn FnMut() -> u32) -> Vec<Published> {
         self.source.drawn(count, draw)
+    }
+
+    fn many(&self, count: usize) -> Vec<Published> {
+        self.source.many(count)
     }
 
     fn simpler(&self, published: &Published) -> Vec<Published> {

@@ -2,6 +2,7 @@
 
 mod bad_handlers;
 mod bad_input;
+mod bounded;
 mod cli;
 mod contrasts;
 mod copies;

@@ -86,7 +86,7 @@ impl Options {
             messages: self.messages,
             skips: self.skips,
             keys_matter: self.contract.order_published,
-            periods: Vec::new(),
+            periods: self.contract.window.filter(|window| *window < History::MAX_ADVANCE).into_iter().collect(),
         }
     }
 
@@ -222,6 +222,9 @@ fn searched_verdict(subject: &mut dyn Subject, options: &Options) -> Result<Verd
     if let Some(reason) = oracle.not_tried(subject, &plain)? {
         return Ok(inconclusive(reason.to_owned(), searched, Usual::Nothing));
     }
+    if let Some(verdict) = beyond_bounds(subject, &mut oracle, options, &searched)? {
+        return Ok(verdict);
+    }
     if let Some(reason) = unseen(subject, &mut oracle, options, &mut searched)? {
         return Ok(inconclusive(reason, searched, Usual::NothingSeen));
     }
@@ -232,6 +235,29 @@ fn searched_verdict(subject: &mut dyn Subject, options: &Options) -> Result<Verd
 fn unknown_fault(words: &[String]) -> Option<String> {
     let unknown = words.iter().find(|word| Fault::words().all(|known| known != *word))?;
     Some(format!("`{unknown}` was to act, and there is no such fault: there are {FAULTS}"))
+}
+
+/// Whether what is kept to know messages again grows beyond what the contract allows; the verdict if it does, or if that
+/// cannot be told.
+fn beyond_bounds(
+    subject: &mut dyn Subject,
+    oracle: &mut Oracle,
+    options: &Options,
+    searched: &Searched,
+) -> Result<Option<Verdict>, Error> {
+    for history in oracle.histories_beyond_bounds(subject, options.model, options.processes)? {
+        let replay = subject.run(Job::Replay(&history), Detail::Facts)?;
+        if let End::Inconclusive(reason) = &replay.end {
+            return Ok(Some(inconclusive(reason.clone(), searched.clone(), Usual::Waits)));
+        }
+        if oracle.exceeded(&replay).is_some() {
+            return violated(subject, options, &history, searched, None).map(Some);
+        }
+        if let Some(reason) = oracle.says_nothing_of_bounds(&replay) {
+            return Ok(Some(inconclusive(reason, searched.clone(), Usual::Nothing)));
+        }
+    }
+    Ok(None)
 }
 
 /// Notes the messages whose loss could not have been seen. Why the whole check is worth nothing, if it is.

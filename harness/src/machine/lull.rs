@@ -17,7 +17,7 @@ use super::{
     disturbed::disturbed,
     replay::Run,
     task::State,
-    trace::{Detail, Event, Lull, heard},
+    trace::{Activity, Detail, Event, Lull, heard},
 };
 use crate::Error;
 
@@ -61,6 +61,8 @@ impl Run<'_> {
         if self.plan.rules.compares_replies() {
             heard(&self.events).for_each(|heard| heard.hash(&mut hasher));
         }
+        // What a handler need not know any more depends on when it last met it.
+        Activity::of(&self.events, &self.fates).hash(&mut hasher);
         // Whatever comes then, an invariant was broken, and which one.
         self.broken.as_ref().map(|broken| &broken.label).hash(&mut hasher);
         self.deadlines().hash(&mut hasher);

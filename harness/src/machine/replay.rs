@@ -280,6 +280,7 @@ impl<'a> Run<'a> {
             waited_elsewhere: self.touched,
             periods: self.plan.works.iter().map(|work| work.period).collect(),
             lulls: mem::take(&mut self.lulls),
+            state: Observation::default(),
             broken: self.broken.take(),
         })
     }

@@ -51,6 +51,8 @@ pub(crate) struct Replay {
     pub(crate) periods: Vec<Duration>,
     /// Where nothing was in progress, after the last fault; only with [`Detail::Lulls`], of stores that can tell.
     pub(crate) lulls: Vec<Lull>,
+    /// What is kept to know messages again, which is no part of what is seen.
+    pub(crate) state: Observation,
     /// The first time that an invariant of the user's did not hold.
     pub(crate) broken: Option<Broken>,
 }
@@ -256,6 +258,44 @@ pub(crate) struct Supplied {
     pub(crate) read_clock: bool,
     /// Whether it drew randomness.
     pub(crate) drew: bool,
+}
+
+/// When something was done for a message: what it may still be known by depends on that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Activity {
+    /// When a delivery of it last began, took a step or returned.
+    pub(crate) last: Option<Duration>,
+    /// When the delivery began that was the first to return done.
+    pub(crate) handled_since: Option<Duration>,
+}
+
+impl Activity {
+    /// Of each message, by these events.
+    pub(crate) fn of(events: &[Event], fates: &[Fate]) -> Vec<Self> {
+        let mut now = Duration::ZERO;
+        let mut all = vec![Self::default(); fates.len()];
+        for event in events {
+            match event {
+                Event::Clock { to } => now = *to,
+                Event::Delivered { delivery, .. } => all[delivery.message].last = Some(now),
+                Event::Step { at, .. } => {
+                    if let Some(delivery) = at.delivery() {
+                        all[delivery.message].last = Some(now);
+                    }
+                }
+                Event::Returned { delivery, answer, .. } => {
+                    let activity = &mut all[delivery.message];
+                    activity.last = Some(now);
+                    if answer.is_done() && activity.handled_since.is_none() {
+                        let supplied = fates[delivery.message].supplied.get(delivery.number as usize - 1);
+                        activity.handled_since = supplied.map(|supplied| supplied.began);
+                    }
+                }
+                _ => {}
+            }
+        }
+        all
+    }
 }
 
 /// How a replay ended.

@@ -4,7 +4,7 @@
 //! one; and one more of unlike messages for each number above two. Where a contract asks for more, two more. A list of
 //! messages is searched as it stands.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use super::{INVERSE, Messages, Source};
 use crate::{history::Published, subject::Workload};
@@ -70,6 +70,24 @@ fn pairs<P: Clone + fmt::Debug + 'static>(source: &Messages<P>, unlike: &[Publis
 }
 
 impl<P: Clone + fmt::Debug + 'static> Messages<P> {
+    /// So many messages, each with an id of its own, also where there are fewer to be had.
+    pub(crate) fn many(&self, count: usize) -> Vec<Published> {
+        let some = match &self.source {
+            Source::Exactly(all) => (0..all.len() as u64).map(|seed| self.published(seed)).collect(),
+            Source::Payloads { .. } | Source::Whole(_) => unlike(self, count),
+        };
+        let mut ids = BTreeSet::new();
+        let with_id = |(place, one): (usize, &Published)| {
+            let id = self.message(one, place).ok()?.id;
+            if ids.insert(id.clone()) {
+                return Some(one.clone());
+            }
+            let fresh = (2..).map(|nth| format!("{id}~{nth}")).find(|fresh| ids.insert(fresh.clone()));
+            Some(Published { id: fresh, ..one.clone() })
+        };
+        some.iter().cycle().take(count).enumerate().filter_map(with_id).collect()
+    }
+
     /// The pairs that a contract says something of.
     pub(crate) fn contrasting(&self, at_most: usize, contrasts: Contrasts) -> Vec<Workload> {
         let mut pairs = Vec::new();

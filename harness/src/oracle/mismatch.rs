@@ -82,7 +82,7 @@ impl Oracle {
             return Ok(false);
         }
         let conflicts = std::mem::take(&mut self.conflicts);
-        let judgement = self.exactly_once(subject, history, replay);
+        let judgement = self.as_promised(subject, history, replay);
         self.conflicts = conflicts;
         Ok(judgement? != Judgement::Violated)
     }

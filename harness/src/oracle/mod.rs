@@ -1,13 +1,14 @@
 //! What is right: judging one replay against reference runs, and naming what is wrong.
 //!
 //! `judge` asks each oracle in turn: exactly once is judged in `exactly_once`, what clients hear in `replies`, progress in
-//! `progress`, another payload under a used id in `mismatch`, equal payloads in `separation`, what can be judged at all in
-//! `seen`; the user's invariants are looked at by the machine. `case` works out
+//! `progress`, another payload under a used id in `mismatch`, equal payloads in `separation`, how much is kept in `bounded`,
+//! what can be judged at all in `seen`; the user's invariants are looked at by the machine. `case` works out
 //! which reference runs a replay has (`order` in which orders, `renaming` what counts as the same), `reference` makes and
 //! keeps them; `caps` tells beforehand whether they are too many; `excuses` says what of the outside world may be otherwise.
 //! `naming` finds the anomaly that explains a violation, `evidence` what the trace says to that, `wrongs` what may be wrong at
 //! all. Which histories are judged is the search's.
 
+mod bounded;
 mod caps;
 mod case;
 mod evidence;
@@ -74,6 +75,8 @@ pub enum Anomaly {
     NotIsolated,
     /// It was taken for another message with an equal payload.
     Merged,
+    /// What is kept to know messages again has more rows than the contract allows.
+    Unbounded,
     /// What the user says must always hold did not.
     Invariant,
     /// Nothing explains what is seen.
@@ -93,6 +96,7 @@ impl Anomaly {
             Anomaly::Reply => "answered otherwise",
             Anomaly::NotIsolated => "not isolated",
             Anomaly::Merged => "merged",
+            Anomaly::Unbounded => "unbounded",
             Anomaly::Invariant => "invariant",
             Anomaly::Unexplained => "unexplained",
         }

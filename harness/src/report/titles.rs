@@ -8,7 +8,7 @@ use crate::{
     oracle::{AsIf, Explanation},
 };
 
-use super::text::{fold, list, message, messages, shorten, span};
+use super::text::{counted, fold, list, message, messages, shorten, span};
 
 /// The label of an invariant is no longer.
 const LABEL: usize = 60;
@@ -51,12 +51,20 @@ pub(super) fn title(explanation: &Explanation, replay: &Replay) -> String {
             }
         }
         Anomaly::Merged => format!("{it} has no effect of its own: another message has an equal payload"),
+        Anomaly::Unbounded => unbounded(explanation),
         Anomaly::Invariant => match &replay.broken {
             Some(broken) => format!("{} {} does not hold", after(replay, broken.position), quoted(&broken.label)),
             None => "an invariant does not hold".to_owned(),
         },
         Anomaly::Unexplained => "what is seen is not what any right run leaves".to_owned(),
     }
+}
+
+/// How much is kept: `5 rows of seen are kept, more than the contract allows`.
+fn unbounded(explanation: &Explanation) -> String {
+    let Some((name, _)) = explanation.observed.parts().first() else { return "too much is kept".to_owned() };
+    let rows = counted(explanation.observed.count(name).unwrap_or(0) as u64, "row", "rows");
+    format!("{rows} of {} are kept, more than the contract allows", quoted(name))
 }
 
 /// An invariant's label, in quotes.

@@ -77,7 +77,7 @@ pub(super) fn differs(one: &Replay, other: &Replay) -> Option<String> {
     if let Some(more) = longer.events.get(common) {
         return Some(format!("{}, which does not always happen", in_words(more)));
     }
-    if one.observation != other.observation {
+    if one.observation != other.observation || one.state != other.state {
         return Some("every operation was the same, but what is observed at the end is not".to_owned());
     }
     if one.broken != other.broken {
@@ -144,6 +144,10 @@ impl Subject for Elsewhere<'_> {
 
     fn workloads(&self, at_most: usize) -> Vec<Workload> {
         self.subject.workloads(at_most)
+    }
+
+    fn many(&self, count: usize) -> Vec<Published> {
+        self.subject.many(count)
     }
 
     fn simpler(&self, published: &Published) -> Vec<Published> {

@@ -165,6 +165,44 @@ impl Observation {
         &self.parts
     }
 
+    /// Takes the parts of these names out: what of each is there stands in the answer under its name. A name that is no
+    /// part's is a prefix of keys.
+    pub(crate) fn take_out(&mut self, names: &[Arc<str>]) -> Self {
+        let mut taken = Self::default();
+        for name in names {
+            let is_it = |part: &(Arc<str>, Seen)| part.0 == *name;
+            if self.parts.iter().any(is_it) {
+                taken.parts.extend(self.parts.extract_if(.., |part| is_it(part)));
+                continue;
+            }
+            for (_, seen) in &mut self.parts {
+                if let Seen::Rows(rows) = seen
+                    && rows.are_pairs()
+                {
+                    let begun = rows.rows.extract_if(.., |row| row[0].starts_with(&**name)).collect();
+                    let rows = Rows { columns: Arc::clone(&rows.columns), rows: begun, ordered: rows.ordered };
+                    taken.parts.push((Arc::clone(name), Seen::Rows(rows)));
+                }
+            }
+        }
+        taken
+    }
+
+    /// How many rows there are under this name, a single value being one; `None` if nothing has it.
+    pub(crate) fn count(&self, name: &str) -> Option<usize> {
+        let mut counts = self.parts.iter().filter(|(part, _)| **part == *name).map(|(_, seen)| match seen {
+            Seen::Rows(rows) => rows.rows.len(),
+            Seen::Performed(performed) => performed.effects().iter().map(|effect| effect.by.len()).sum(),
+            Seen::Value(_) => 1,
+        });
+        counts.next().map(|first| first + counts.sum::<usize>())
+    }
+
+    /// What there is under this name, and nothing else.
+    pub(crate) fn only(&self, name: &str) -> Self {
+        Self { parts: self.parts.iter().filter(|(part, _)| **part == *name).cloned().collect() }
+    }
+
     /// The same with every cell and value passed through `change`, rows sorted anew unless their order means something.
     pub(crate) fn map_text(&self, change: impl Fn(&str) -> String) -> Self {
         let parts = self.parts.iter().map(|(name, seen)| {
@@ -223,5 +261,26 @@ mod tests {
         seen.set("balance", 9);
         seen.set("balance", 10);
         assert_eq!(seen.values("balance"), ["9", "10"], "what was set comes before a key");
+    }
+
+    #[test]
+    fn a_part_is_taken_out_by_its_name_or_keys_by_their_prefix() {
+        let cells = |rows: &[[&str; 2]]| rows.iter().map(|row| row.map(str::to_owned).to_vec()).collect::<Vec<_>>();
+        let columns = || ["key", "value"].map(str::to_owned).to_vec();
+        let mut seen = of(["1", "2"], false);
+        seen.rows("bank", columns(), cells(&[["balance", "7"], ["seen:m0", "x"]]), false);
+        seen.rows("seen", columns(), cells(&[["m1", "x"]]), false);
+        seen.set("sent", 2);
+        let mut rest = seen.clone();
+        let taken = rest.take_out(&["q".into(), "seen:".into(), "none:".into(), "sent".into(), "SELECT 1".into()]);
+        assert_eq!((rest.rows_of("bank").len(), rest.rows_of("seen").len()), (1, 1), "{rest:?}");
+        assert!(rest.values("a").is_empty() && rest.value("sent").is_none(), "{rest:?}");
+        let counts = ["q", "seen:", "none:", "sent", "bank"].map(|name| taken.count(name));
+        assert_eq!(counts, [Some(2), Some(1), Some(0), Some(1), None]);
+        assert_eq!(taken.only("seen:").value("seen:m0"), Some("x"));
+        assert_eq!(of(["1", "2"], false).take_out(&["none:".into()]).count("none:"), None, "there are no keys at all");
+        let mut all = seen.clone();
+        assert_eq!(all.take_out(&["seen".into()]).count("seen"), Some(1), "a name comes before a prefix");
+        assert_eq!(all.value("seen:m0"), Some("x"));
     }
 }

@@ -32,6 +32,7 @@ impl Script {
         Self {
             history: history(&vec![100; messages], []),
             replay: Replay {
+                state: Observation::default(),
                 broken: None,
                 events: Vec::new(),
                 acted: Vec::new(),
@@ -89,6 +90,7 @@ impl Subject for Script {
         let observation = see((self.leaves)(reference));
         let fates = fates.into_values().collect();
         Ok(Replay {
+            state: Observation::default(),
             broken: None,
             events: Vec::new(),
             acted: Vec::new(),

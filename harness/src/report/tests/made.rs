@@ -81,6 +81,7 @@ impl Made {
                 faults: Vec::new(),
             },
             replay: Replay {
+                state: Observation::default(),
                 broken: None,
                 events: Vec::new(),
                 acted: Vec::new(),

@@ -22,6 +22,7 @@ use crate::{
 
 fn replay(events: Vec<Event>) -> Replay {
     Replay {
+        state: Observation::default(),
         broken: None,
         events,
         acted: Vec::new(),
