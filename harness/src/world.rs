@@ -93,6 +93,7 @@ struct Body<S: Store, C, P, F> {
     invariants: Invariants,
     /// The parts of what is observed that are the handler's own: they are counted, and not compared.
     state: Vec<Arc<str>>,
+    has_window: bool,
 }
 
 /// What a reply says, if that is wanted and it says anything.
@@ -116,6 +117,7 @@ struct Stage<'a, S: Store, C, P, F> {
     processes: Vec<Option<Rc<C>>>,
     invariants: &'a Invariants,
     state: &'a [Arc<str>],
+    has_window: bool,
     /// What was there of it when somebody last looked.
     kept: Observation,
 }
@@ -137,6 +139,7 @@ impl<S: Store, C, P, F> World<S, C, P, F> {
                 habits: Habits::default(),
                 invariants: Invariants::default(),
                 state: Vec::new(),
+                has_window: false,
             },
         }
     }
@@ -150,6 +153,12 @@ impl<S: Store, C, P, F> World<S, C, P, F> {
     /// The same, where these parts of what is observed are counted and not compared.
     pub(crate) fn keeping(mut self, state: Vec<Arc<str>>) -> Self {
         self.body.state = state;
+        self
+    }
+
+    /// The same, where a message may be forgotten after some time.
+    pub(crate) fn forgetting(mut self, has_window: bool) -> Self {
+        self.body.has_window = has_window;
         self
     }
 
@@ -252,6 +261,7 @@ where
             processes: (0..history.processes).map(|_| None).collect(),
             invariants: &self.invariants,
             state: &self.state,
+            has_window: self.has_window,
             kept: Observation::default(),
         };
         let mut replay = Machine::on_this_thread(|machine| machine.replay(&plan, &mut stage, detail))?;
@@ -335,6 +345,10 @@ where
         let mut seen = self.observe_all()?;
         self.kept = seen.take_out(self.state);
         Ok(seen)
+    }
+
+    fn has_window(&self) -> bool {
+        self.has_window
     }
 
     fn has_invariants(&self) -> bool {

@@ -1,12 +1,13 @@
 //! One check from its options to its verdict: search, shrinking, confirmation, report.
 //!
 //! Each of these lives elsewhere; here is only the order in which they are called. What a check in a test does besides
-//! (variables, files, the panic) is `in_a_test`.
+//! (variables, files, the panic) is `in_a_test`; what a search that found nothing is worth, `worth`.
 
 mod in_a_test;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod worth;
 
 use std::ops::ControlFlow;
 
@@ -217,69 +218,13 @@ fn searched_verdict(subject: &mut dyn Subject, options: &Options) -> Result<Verd
             return Ok(inconclusive(reason, searched, Usual::Nothing));
         }
     }
-    let plain: Vec<History> =
-        subject.workloads(options.messages).into_iter().map(|workload| plain(options, workload.messages)).collect();
-    if let Some(reason) = oracle.not_tried(subject, &plain)? {
-        return Ok(inconclusive(reason.to_owned(), searched, Usual::Nothing));
-    }
-    if let Some(verdict) = beyond_bounds(subject, &mut oracle, options, &searched)? {
-        return Ok(verdict);
-    }
-    if let Some(reason) = unseen(subject, &mut oracle, options, &mut searched)? {
-        return Ok(inconclusive(reason, searched, Usual::NothingSeen));
-    }
-    Ok(Verdict::Holds(searched).if_acted(&options.must_act))
+    worth::of_a_pass(subject, &mut oracle, options, searched)
 }
 
 /// What is wrong with these words, if one of them is no kind of fault.
 fn unknown_fault(words: &[String]) -> Option<String> {
     let unknown = words.iter().find(|word| Fault::words().all(|known| known != *word))?;
     Some(format!("`{unknown}` was to act, and there is no such fault: there are {FAULTS}"))
-}
-
-/// Whether what is kept to know messages again grows beyond what the contract allows; the verdict if it does, or if that
-/// cannot be told.
-fn beyond_bounds(
-    subject: &mut dyn Subject,
-    oracle: &mut Oracle,
-    options: &Options,
-    searched: &Searched,
-) -> Result<Option<Verdict>, Error> {
-    for history in oracle.histories_beyond_bounds(subject, options.model, options.processes)? {
-        let replay = subject.run(Job::Replay(&history), Detail::Facts)?;
-        if let End::Inconclusive(reason) = &replay.end {
-            return Ok(Some(inconclusive(reason.clone(), searched.clone(), Usual::Waits)));
-        }
-        if oracle.exceeded(&replay).is_some() {
-            return violated(subject, options, &history, searched, None).map(Some);
-        }
-        if let Some(reason) = oracle.says_nothing_of_bounds(&replay) {
-            return Ok(Some(inconclusive(reason, searched.clone(), Usual::Nothing)));
-        }
-    }
-    Ok(None)
-}
-
-/// Notes the messages whose loss could not have been seen. Why the whole check is worth nothing, if it is.
-fn unseen(
-    subject: &mut dyn Subject,
-    oracle: &mut Oracle,
-    options: &Options,
-    searched: &mut Searched,
-) -> Result<Option<String>, Error> {
-    let mut nothing = None;
-    let mut something = false;
-    for workload in subject.workloads(options.messages) {
-        let plain = plain(options, workload.messages);
-        let visibility = oracle.visibility(subject, &plain)?;
-        match visibility.nothing_can_be_seen() {
-            // Of two equal messages each may be seen for both: that is no reason where one alone is seen.
-            Some(why) => nothing = nothing.or_else(|| Some(format!("{why} ({})", workload.name))),
-            None => something = true,
-        }
-        searched.unseen.extend(visibility.unseen.iter().map(|message| format!("m{message} of {}", workload.name)));
-    }
-    Ok(nothing.filter(|_| !something))
 }
 
 fn plain(options: &Options, messages: Vec<crate::history::Published>) -> History {

@@ -5,6 +5,7 @@
 //! which histories to try (`search`).
 
 mod act;
+mod activity;
 #[cfg(feature = "sqlite")]
 pub(crate) mod baton;
 mod clock;
@@ -36,6 +37,7 @@ mod tests_tokio;
 mod tokio;
 pub(crate) mod trace;
 
+pub(crate) use activity::Activity;
 pub(crate) use clock::Clock;
 #[cfg(feature = "sqlite")]
 pub(crate) use desk::{Grant, Ticket, acted_further, allowance, give_up};

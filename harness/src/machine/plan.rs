@@ -101,6 +101,11 @@ pub(crate) trait Handlers {
     /// What can be seen now.
     fn observe(&mut self) -> Result<Observation, Error>;
 
+    /// Whether a message may be forgotten some time after it was last met: then that time is part of the verdict.
+    fn has_window(&self) -> bool {
+        false
+    }
+
     /// Whether there are invariants of the user's.
     fn has_invariants(&self) -> bool {
         false

@@ -11,7 +11,7 @@ use crate::{
     DeliveryModel, Error, History,
     contract::Bound,
     history::{DeliveryName, Fault},
-    machine::trace::{Activity, Replay},
+    machine::{Activity, trace::Replay},
     subject::Subject,
 };
 

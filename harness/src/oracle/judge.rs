@@ -49,10 +49,11 @@ impl Oracle {
     ) -> Result<Explanation, Error> {
         self.look_at_ids(subject, history)?;
         let is_stuck = !progress::stuck(replay).is_empty();
-        if !is_stuck && self.as_promised(subject, history, replay)? != Judgement::Violated {
-            if let Some(explanation) = self.beside_deliveries(subject, history, replay)? {
-                return Ok(explanation);
-            }
+        if !is_stuck
+            && self.as_promised(subject, history, replay)? != Judgement::Violated
+            && let Some(explanation) = self.beside_deliveries(subject, history, replay)?
+        {
+            return Ok(explanation);
         }
         if !is_stuck && self.is_right_but_for_ids(subject, history, replay)? {
             return self.explain_mismatch(subject, history, replay);

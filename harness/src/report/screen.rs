@@ -8,7 +8,7 @@ use super::{
     extent, faults,
     observed::{self, Side},
     steps,
-    text::{counted, escape, fold, labelled, list, shorten, width},
+    text::{WIDTH, counted, escape, fold, labelled, list, shorten, width},
     titles, why,
 };
 
@@ -66,6 +66,7 @@ impl Screen<'_> {
 
     fn title(&self) -> String {
         let left = format!("{}: {}", escape(self.test), titles::title(self.explanation, self.replay));
+        let left = shorten(&left, WIDTH);
         let count = self.history.faults.len() as u64;
         let fewer = if self.proven && count > 0 { "; no history with fewer fails" } else { "" };
         let right = format!("[{}{fewer}]", counted(count, "fault", "faults"));

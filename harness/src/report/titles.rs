@@ -60,11 +60,11 @@ pub(super) fn title(explanation: &Explanation, replay: &Replay) -> String {
     }
 }
 
-/// How much is kept: `5 rows of seen are kept, more than the contract allows`.
+/// How much is kept: `"seen" has 5 rows, more than the contract allows`.
 fn unbounded(explanation: &Explanation) -> String {
     let Some((name, _)) = explanation.observed.parts().first() else { return "too much is kept".to_owned() };
     let rows = counted(explanation.observed.count(name).unwrap_or(0) as u64, "row", "rows");
-    format!("{rows} of {} are kept, more than the contract allows", quoted(name))
+    format!("{} has {rows}, more than the contract allows", quoted(name))
 }
 
 /// An invariant's label, in quotes.

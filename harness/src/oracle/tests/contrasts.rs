@@ -1,6 +1,8 @@
 //! Messages that share an id and differ, and messages that differ in their id alone.
 
-use super::{Bench, Shop, State, at, defer, handlers::*, history, lose_ack, pause, script};
+use std::time::Duration;
+
+use super::{Bench, Shop, State, advance, at, defer, handlers::*, history, lose_ack, pause, script};
 use crate::{
     Contract, Delivery, History,
     history::{DeliveryName, Fault},
@@ -138,6 +140,15 @@ fn one_that_is_to_come_again_for_ever_is_stuck() {
 }
 
 #[test]
+fn after_the_window_an_id_is_free_again() {
+    let late = of_one_id(&[100, 7], [advance(at(1, 1, 1), 61)]);
+    let minutes = |minutes: u64| contract().window(Duration::from_secs(60 * minutes));
+    agrees(transactional(), minutes(1), &late);
+    assert_eq!(explained(transactional(), minutes(2), &late).anomaly, Mismatch);
+    assert_eq!(explained(transactional(), minutes(1), &of_one_id(&[100, 7], [])).anomaly, Mismatch);
+}
+
+#[test]
 fn the_same_payload_under_the_same_id_is_a_duplicate_by_key() {
     agrees(transactional(), contract(), &of_one_id(&[100, 100], []));
     agrees(transactional(), contract(), &of_one_id(&[100, 100], [lose_ack(1, 1)]));
@@ -163,7 +174,7 @@ fn messages_with_equal_payloads_both_count_where_the_contract_says_so() {
     let by_content = || {
         Bench::new(async |shop: Shop, m: Delivery<i64>| {
             let credit = |state: &mut State| {
-                if state.marks.insert(m.payload().to_string(), std::time::Duration::MAX).is_none() {
+                if state.marks.insert(m.payload().to_string(), Duration::MAX).is_none() {
                     state.balance += m.payload();
                 }
             };

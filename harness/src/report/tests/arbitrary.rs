@@ -8,7 +8,9 @@ use super::made::Made;
 use crate::{
     Anomaly,
     history::{Coordinate, Deferred, DeliveryName, Fault},
-    machine::trace::{Acted, Answer, End, Event, Facts, Fate, Injected, Origin, Settlement, Supplied, Unused, Words},
+    machine::trace::{
+        Acted, Answer, Broken, End, Event, Facts, Fate, Injected, Origin, Settlement, Supplied, Unused, Words,
+    },
     oracle::{AsIf, Explanation},
     store::{Observation, Performer, Process},
 };
@@ -165,6 +167,9 @@ fn explanation() -> impl Strategy<Value = Explanation> {
         Just(Anomaly::Stuck),
         Just(Anomaly::Reply),
         Just(Anomaly::NotIsolated),
+        Just(Anomaly::Merged),
+        Just(Anomaly::Unbounded),
+        Just(Anomaly::Invariant),
         Just(Anomaly::Unexplained),
     ];
     let order = || proptest::collection::vec(0..5usize, 0..5);
@@ -193,6 +198,7 @@ prop_compose! {
         searched in (0..4usize, proptest::collection::vec(0..5000u64, 0..6)),
         proven in any::<bool>(),
         stuck in proptest::option::of(proptest::collection::vec(0..5usize, 0..3)),
+        broken in proptest::option::of((0..70usize, text(), observation())),
     ) -> Made {
         let mut made = Made::new(messages);
         made.replay.events = events;
@@ -212,6 +218,8 @@ prop_compose! {
         made.needed = needed;
         (made.searched.faults, made.searched.histories) = searched;
         made.proven = proven;
+        let of_label = |(position, label, seen): (usize, String, Observation)| Broken { position, label: label.into(), seen };
+        made.replay.broken = broken.map(of_label);
         made.replay.end = stuck.map_or(End::Drained, End::Stuck);
         made
     }

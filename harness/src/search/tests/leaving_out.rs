@@ -16,13 +16,16 @@ use super::{
 use crate::{
     Contract, Delivery, DeliveryModel, Error, History, Isolation, KeyValue, Messages, Observation,
     history::Published,
-    machine::trace::{Replay, heard},
+    machine::{
+        Activity,
+        trace::{Detail, Replay, heard},
+    },
     oracle::{Judgement, Oracle},
     search::{
         Judge, Options,
         by_fault_count::{Found, by_fault_count},
     },
-    subject::Subject,
+    subject::{Job, Subject},
     world::{Boot, World},
 };
 
@@ -114,6 +117,12 @@ fn remembers() -> impl Subject {
             toys::atomic(&mind.kv, m).await
         }
     })
+}
+
+/// Looks at the clock, and does what it always does.
+async fn looks_at_the_clock(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
+    let _ = m.now();
+    toys::atomic(kv, m).await
 }
 
 /// What a handler does wrong, and with how few faults.
@@ -257,4 +266,23 @@ fn a_workload_of_one_ordering_key_is_searched_where_a_handler_looks_at_keys() {
     assert!(!keyed(&mut toys::subject(toys::blind), &options(2, 1)));
     // The handler does not look at it, but the contract does.
     assert!(keyed(&mut toys::subject(toys::blind), &Options { keys_matter: true, ..options(2, 1) }));
+}
+
+#[test]
+fn where_messages_may_be_forgotten_histories_that_came_to_the_same_lull_met_each_last_at_the_same_time() {
+    let store = KeyValue::new("bank").observe_prefix("balance");
+    let world = World::new(store, Boot::handles(), Messages::from(1..1000_i64), looks_at_the_clock);
+    let subject = &mut world.forgetting(true);
+    let histories = every_history(subject, &Options { skips: false, ..options(1, 1) });
+    let mut last: BTreeMap<u64, Vec<Activity>> = BTreeMap::new();
+    let mut met_late = false;
+    for history in histories {
+        let replay = subject.run(Job::Replay(&history), Detail::Lulls).expect("the store has no errors of its own");
+        for lull in replay.lulls {
+            let activity = Activity::of(&replay.events[..lull.position], &replay.fates);
+            met_late |= activity.iter().any(|message| message.last > message.handled_since);
+            assert_eq!(*last.entry(lull.key).or_insert_with(|| activity.clone()), activity, "{history}");
+        }
+    }
+    assert!(met_late, "time passed while a message was being handled");
 }
