@@ -10,7 +10,7 @@ use super::{
     desk::{Grant, Ready, Report, TaskId},
     plan::Call,
     replay::Run,
-    task::{Given, Kind, State, Task, Until},
+    task::{Kind, State, Task, Until},
     trace::{Answer, Detail, Event, Origin, Settlement, Supplied},
 };
 use crate::{
@@ -33,8 +33,7 @@ impl Run<'_> {
         fate.supplied.push(supplied);
         let process = self.desk.process(process);
         self.events.push(Event::Delivered { delivery, process: process.clone(), origin });
-        let again = self.room.given.pop().and_then(|given| given.again(supplied.seed));
-        let given = again.unwrap_or_else(|| Given::new(self.desk.clock(), supplied.seed));
+        let given = self.given(supplied.seed);
         let call = Call {
             message,
             process: process.clone(),
@@ -45,18 +44,8 @@ impl Run<'_> {
             wants_reply: self.plan.rules.compares_replies(),
         };
         let work = self.handlers.start(call)?;
-        self.tasks.push(Task {
-            name: delivery.into(),
-            kind: Kind::Delivery { copy, acked: false },
-            process,
-            work: Some(work),
-            given,
-            state: State::Fresh,
-            hold: None,
-            waiting_since: self.turn,
-            operations: 0,
-            woken_noted: false,
-        });
+        let kind = Kind::Delivery { copy, acked: false };
+        self.tasks.push(Task::new(delivery.into(), kind, process, Some(work), given, self.turn));
         Ok(self.tasks.len() - 1)
     }
 
@@ -204,9 +193,6 @@ impl Run<'_> {
                 if facts.changes {
                     self.note_change();
                 }
-                if facts.went_wrong() {
-                    self.disturb(task);
-                }
                 let at = name.operation(number);
                 let acks = facts.acks;
                 self.events.push(Event::Step { at, process, facts, words });
@@ -223,13 +209,6 @@ impl Run<'_> {
             }
         }
         Ok(())
-    }
-
-    fn disturb(&mut self, task: TaskId) {
-        let by = self.spawner(task);
-        if let Kind::Round(round) = self.tasks[by].kind {
-            self.round_is_disturbed(round);
-        }
     }
 
     fn observed_change(&mut self) -> Result<bool, Error> {
@@ -272,8 +251,7 @@ impl Run<'_> {
         match answer {
             // The broker has nothing more to hear.
             _ if acked => self.leave(task, Ending::Acked),
-            Answer::Done(_) => self.tasks[task].state = State::AtAck(answer),
-            Answer::Reject(_) => self.tasks[task].state = State::AtAck(answer),
+            Answer::Done(_) | Answer::Reject(_) => self.tasks[task].state = State::AtAck(answer),
             // The broker hears of it at once: a crash here would come to the same redelivery.
             Answer::Retry(_) | Answer::Panicked(_) => self.settle(task, &answer, true),
         }

@@ -167,9 +167,6 @@ impl Run<'_> {
         self.acts(index);
         let Task { name, process, .. } = &self.tasks[task];
         self.events.push(Event::Cancelled { task: *name, process: process.clone() });
-        if let Kind::Round(round) = self.tasks[task].kind {
-            self.round_is_disturbed(round);
-        }
         self.drop_work(task);
         self.after_poll(task);
         self.leave(task, Ending::Silent);

@@ -13,7 +13,7 @@ use super::{
     quiet,
     room::Room,
     rounds::Round,
-    task::{Kind, State, Task, Until},
+    task::{Given, Kind, State, Task, Until},
     tokio::Runtime,
     trace::{Acted, Answer, Broken, Detail, End, Event, Fate, Lull, Replay, Supplied, Unused},
 };
@@ -77,8 +77,6 @@ pub(super) struct Run<'a> {
     pub(super) spawned: usize,
     /// A handler spawned something, or waits for something that is not ours.
     pub(super) touched: bool,
-    /// What a handler asked for that the machine cannot control.
-    pub(super) uncontrolled: Option<&'static str>,
     /// There are invariants, and this is no reference run.
     pub(super) has_invariants: bool,
     /// How many events there were when they were looked at.
@@ -184,7 +182,6 @@ impl<'a> Run<'a> {
             runtime,
             spawned: 0,
             touched: false,
-            uncontrolled: None,
             room,
         }
     }
@@ -214,14 +211,26 @@ impl<'a> Run<'a> {
             self.note_standing();
             self.note_broken()?;
             self.note_lull()?;
-            if let Some(trouble) = self.desk.take_trouble().or_else(|| self.beyond_control()) {
+            if let Some(trouble) = self.trouble() {
                 return Ok(End::Inconclusive(trouble));
             }
             if self.steps > MOST_STEPS {
                 return Ok(End::Inconclusive(self.never_ends()));
             }
         }
-        Ok(self.how_it_ended())
+        // What handlers left behind may have come to something in the end.
+        Ok(self.trouble().map_or_else(|| self.how_it_ended(), End::Inconclusive))
+    }
+
+    /// Why the replay cannot go on, if it cannot.
+    fn trouble(&self) -> Option<String> {
+        self.desk.take_trouble().or_else(|| self.beyond_control())
+    }
+
+    /// What a task is given for a delivery with this seed: what an earlier one left, if nobody holds on to it.
+    pub(super) fn given(&mut self, seed: u64) -> Given {
+        let again = self.room.given.pop().and_then(|given| given.again(seed));
+        again.unwrap_or_else(|| Given::new(self.desk.clock(), seed))
     }
 
     fn never_ends(&self) -> String {
@@ -346,7 +355,7 @@ impl<'a> Run<'a> {
         let name = self.tasks[task].name;
         self.lift_holds(|until| match until {
             Until::Task(other) => other == task,
-            // What it spawned may still come to that point.
+            // Even if what it spawned may still come to that point: who waits for a delivery waits for its handler.
             Until::Point(point) => point.task == name,
             Until::NothingElse => false,
         });

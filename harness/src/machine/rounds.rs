@@ -12,14 +12,12 @@ use std::{
 
 use super::{
     desk::TaskId,
+    disturbed::disturbed,
     replay::Run,
-    task::{Given, Kind, State, Task},
+    task::{Kind, Task},
     trace::{Answer, Event},
 };
-use crate::{
-    Error,
-    history::{RoundName, TaskName},
-};
+use crate::{Error, history::RoundName};
 
 /// So many rounds are begun after the last delivery, of work that changes something each time.
 const MOST_AFTER_THE_END: u32 = 50;
@@ -49,8 +47,6 @@ pub(super) struct Round {
     changes_at_begin: u64,
     /// The last round looked at a clock.
     reads_clock: bool,
-    /// It did not get to do what it wanted: what it left alone says nothing.
-    disturbed: bool,
 }
 
 impl Run<'_> {
@@ -71,7 +67,6 @@ impl Run<'_> {
                     quiet_since: None,
                     changes_at_begin: 0,
                     reads_clock: false,
-                    disturbed: false,
                 });
             }
         }
@@ -121,26 +116,13 @@ impl Run<'_> {
         round.running = true;
         round.changes_at_begin = changes;
         round.reads_clock = false;
-        round.disturbed = false;
         let (work, number) = (round.work, round.number);
         let name = RoundName::new(self.plan.works[work].label, round.process, number);
         let process = self.desk.process(round.process);
         self.events.push(Event::RoundBegan { round: name, process: process.clone() });
-        let given = self.room.given.pop().and_then(|given| given.again(0));
-        let given = given.unwrap_or_else(|| Given::new(self.desk.clock(), 0));
+        let given = self.given(0);
         let body = self.handlers.begin_round(&process, work)?;
-        self.tasks.push(Task {
-            name: TaskName::Round(name),
-            kind: Kind::Round(at),
-            process,
-            work: Some(body),
-            given,
-            state: State::Fresh,
-            hold: None,
-            waiting_since: self.turn,
-            operations: 0,
-            woken_noted: false,
-        });
+        self.tasks.push(Task::new(name.into(), Kind::Round(at), process, Some(body), given, self.turn));
         Ok(self.tasks.len() - 1)
     }
 
@@ -151,9 +133,6 @@ impl Run<'_> {
             _ => None,
         };
         let process = self.tasks[task].process.clone();
-        if let (Kind::Round(at), Some(_)) = (self.tasks[task].kind, &panicked) {
-            self.round_is_disturbed(at);
-        }
         self.drop_work(task);
         self.events.push(Event::RoundEnded { round, process, panicked });
         self.ended(task);
@@ -164,7 +143,7 @@ impl Run<'_> {
         for round in &self.rounds {
             let is_quiet = round.quiet_since == Some(self.changes);
             (round.number, round.after_the_end, round.running, round.due, round.waits, round.from).hash(&mut hasher);
-            (is_quiet, round.changes_at_begin == self.changes, round.reads_clock, round.disturbed).hash(&mut hasher);
+            (is_quiet, round.changes_at_begin == self.changes, round.reads_clock).hash(&mut hasher);
         }
     }
 
@@ -173,17 +152,16 @@ impl Run<'_> {
         let (now, changes) = (self.desk.clock().now(), self.changes);
         let round = &mut self.rounds[at];
         let period = self.plan.works[round.work].period;
-        let is_quiet = round.changes_at_begin == changes && !round.disturbed;
+        let name = RoundName::new(self.plan.works[round.work].label, round.process, round.number);
+        // What it left alone says nothing if something kept it from that.
+        let its_own = |event: &Event| matches!(event, Event::RoundBegan { round, .. } if *round == name);
+        let began = self.events.iter().rposition(its_own).unwrap_or_default();
+        let is_quiet = round.changes_at_begin == changes && !disturbed(&self.events[began..]).contains(&name.into());
         round.quiet_since = is_quiet.then_some(changes);
         round.waits = if is_quiet && round.reads_clock { round.waits.saturating_mul(2) } else { period };
         round.running = false;
         round.from = now;
         round.due = now.saturating_add(round.waits);
-    }
-
-    /// A round failed in something, was cancelled or panicked.
-    pub(super) fn round_is_disturbed(&mut self, at: usize) {
-        self.rounds[at].disturbed = true;
     }
 
     /// A round looked at a clock.

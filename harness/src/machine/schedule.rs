@@ -1,8 +1,9 @@
 //! The scheduling order: who goes next.
 //!
 //! In this order: the task that ran last if it can run, else the runnable one that waited longest; a delivery that is due; a
-//! round of background work that is due; the task that was paused longest ago; the next deadline of the clock. When nothing of that is left, first those who stand
-//! `until` something that never came go on, then what was deferred past a message that is never handled.
+//! round of background work that is due; the task that was paused longest ago; the next deadline of the clock. When nothing
+//! of that is left, first those who stand `until` something that never came go on, then what was deferred past a message that
+//! is never handled.
 
 use std::time::Duration;
 
@@ -71,7 +72,7 @@ impl Run<'_> {
         }
         // Who stands for another delivery goes on before the clock moves, if that one was paused in its turn.
         Ok(self.resume(|until| !matches!(until, Until::Point(_)))
-            || self.next_deadline()?
+            || self.next_deadline()
             || self.resume(|_| true)
             || self.give_up_deferrals())
     }
@@ -84,15 +85,14 @@ impl Run<'_> {
         if let Some(round) = self.due_round() {
             return self.begin_round(round).map(|_| true);
         }
-        let horizon = self.desk.clock().now().saturating_add(self.plan.rules.horizon());
-        let round = self.next_round().filter(|round| *round <= horizon);
-        if self.jump_to_timer(round.unwrap_or(horizon))? {
+        let round = self.next_round().filter(|round| *round <= self.horizon());
+        if self.jump_to_timer(round.unwrap_or_else(|| self.horizon())) {
             return Ok(true);
         }
-        round.map_or(Ok(false), |round| {
+        if let Some(round) = round {
             self.set_clock(round);
-            Ok(true)
-        })
+        }
+        Ok(round.is_some())
     }
 
     pub(super) fn choose(&self) -> Option<TaskId> {
@@ -182,20 +182,20 @@ impl Run<'_> {
 
     /// Moves the clock to the next deadline: of a lock that is waited for, of a timer, or of a delivery or a round that is
     /// within the horizon. Whether there was one.
-    fn next_deadline(&mut self) -> Result<bool, Error> {
+    fn next_deadline(&mut self) -> bool {
         let due = self.due_within_horizon();
         let round = self.next_round().filter(|round| *round <= self.horizon());
         let lock = self.desk.first_deadline();
         let ours = [due, round, lock.map(|(until, _)| until)].into_iter().flatten().min();
-        if self.jump_to_timer(ours.unwrap_or_else(|| self.horizon()))? {
-            return Ok(true);
+        if self.jump_to_timer(ours.unwrap_or_else(|| self.horizon())) {
+            return true;
         }
-        let Some(next) = ours else { return Ok(false) };
+        let Some(next) = ours else { return false };
         self.set_clock(next);
         if let Some((_, ticket)) = lock.filter(|(until, _)| *until == next) {
             self.gives_up(ticket);
         }
-        Ok(true)
+        true
     }
 
     /// Beyond this time nothing is waited for. In a reference run the clock shows whatever it showed in the history, so it is
@@ -227,9 +227,16 @@ impl Run<'_> {
 
     fn set_clock(&mut self, to: Duration) {
         if to > self.desk.clock().now() {
+            self.clock_shows(to);
+            self.tokio_follows(to);
+        }
+    }
+
+    /// Our clock shows this from now on, whoever moved it.
+    pub(super) fn clock_shows(&mut self, to: Duration) {
+        if to > self.desk.clock().now() {
             self.desk.clock().set(to);
             self.events.push(Event::Clock { to });
-            self.tokio_follows(to);
             // What expires now is the clock's doing and not that of the next step. A store that cannot say says so again.
             if self.detail == Detail::Watched
                 && let Ok(now) = self.handlers.observe()

@@ -10,8 +10,8 @@ use super::{
     desk::{Grant, Ready, SettleTurn, TaskId},
     quiet,
     replay::Run,
-    task::{Given, Kind, State, Task},
-    trace::Event,
+    task::{Kind, State, Task},
+    tokio::Runtime,
 };
 use crate::Error;
 
@@ -52,15 +52,16 @@ impl Run<'_> {
 
     /// Lets tokio's tasks run. New ones that ask for a turn are tasks of the machine from now on.
     fn settle_tokio(&mut self, task: TaskId) {
-        self.with_tokio(self.spawner(task), |run| run.runtime.settle());
+        self.with_tokio(self.spawner(task), Runtime::settle);
     }
 
-    fn with_tokio<T>(&mut self, spawner: TaskId, f: impl FnOnce(&mut Self) -> T) -> T {
+    /// Lets tokio do this, and notes what came of it.
+    fn with_tokio(&mut self, spawner: TaskId, turn: impl FnOnce(&Runtime)) {
         let operations = self.tasks.iter().map(|task| task.operations).collect();
         self.desk.begin_settling(SettleTurn { spawner, operations, new: Vec::new() });
         let before = self.runtime.alive();
         let waited: Vec<TaskId> = self.strands().filter(|task| self.desk.first_ready(*task).is_none()).collect();
-        let done = f(self);
+        turn(self.runtime);
         for task in waited {
             // It came to an operation just now.
             if self.desk.first_ready(task).is_some() {
@@ -79,10 +80,6 @@ impl Run<'_> {
         if self.spawned > before {
             self.desk.mark(self.runtime.spawn_nothing(), spawner);
         }
-        if let Some(why) = quiet::take_uncontrolled() {
-            self.uncontrolled.get_or_insert(why);
-        }
-        done
     }
 
     /// What was spawned and may still act.
@@ -93,18 +90,8 @@ impl Run<'_> {
 
     fn admit(&mut self, by: TaskId) {
         let (name, process) = (self.tasks[by].name, self.tasks[by].process.clone());
-        self.tasks.push(Task {
-            name,
-            kind: Kind::Spawned { by },
-            process,
-            work: None,
-            given: Given::new(self.desk.clock(), 0),
-            state: State::Running,
-            hold: None,
-            waiting_since: self.turn,
-            operations: 0,
-            woken_noted: false,
-        });
+        let given = self.given(0);
+        self.tasks.push(Task::new(name, Kind::Spawned { by }, process, None, given, self.turn));
     }
 
     /// Lets a spawned task act.
@@ -123,60 +110,47 @@ impl Run<'_> {
 
     /// Moves the clock to the next of tokio's timers after which somebody can run, but not beyond this time. Whether there
     /// was one.
-    pub(super) fn jump_to_timer(&mut self, limit: Duration) -> Result<bool, Error> {
-        if !self.touched {
-            return Ok(false);
-        }
+    pub(super) fn jump_to_timer(&mut self, limit: Duration) -> bool {
         let waits = self.tasks.iter().any(Task::is_open);
-        if !waits && self.spawned == 0 {
-            return Ok(false);
+        if !self.touched || !waits && self.spawned == 0 {
+            return false;
         }
-        let spawner = self.last.map_or(0, |last| self.spawner(last));
-        self.with_tokio(spawner, |run| run.runtime.settle_long());
+        let spawner = self.last_spawner();
+        self.with_tokio(spawner, Runtime::settle_long);
         let most = if waits { MOST_JUMPS } else { MOST_JUMPS_AT_THE_END };
         for _ in 0..most {
             self.note_woken();
             if self.choose().is_some() {
-                let to = self.runtime.now();
-                self.moved_by_tokio(to);
-                return Ok(true);
+                self.clock_shows(self.runtime.now());
+                return true;
             }
             if self.runtime.now() >= limit || self.spawned == 0 && !waits {
-                return Ok(false);
+                return false;
             }
-            self.with_tokio(spawner, |run| run.runtime.jump(limit));
+            self.with_tokio(spawner, |runtime| runtime.jump(limit));
         }
-        Ok(false)
+        false
     }
 
-    /// Our clock follows.
-    fn moved_by_tokio(&mut self, to: Duration) {
-        if to > self.desk.clock().now() {
-            self.desk.clock().set(to);
-            self.events.push(Event::Clock { to });
-        }
+    /// On whose behalf tokio runs where the machine polled nobody: of who ran last.
+    fn last_spawner(&self) -> TaskId {
+        self.last.map_or(0, |last| self.spawner(last))
     }
 
     /// Our clock moved, and tokio's with it: whoever waited for that can run.
     pub(super) fn tokio_follows(&mut self, to: Duration) {
         self.runtime.set_clock(to);
         if self.touched {
-            let spawner = self.last.map_or(0, |last| self.spawner(last));
-            self.with_tokio(spawner, |run| run.runtime.settle());
+            self.with_tokio(self.last_spawner(), Runtime::settle);
             self.note_woken();
         }
     }
 
     /// Why the replay cannot go on, if something in it is beyond the machine's control.
-    pub(super) fn beyond_control(&mut self) -> Option<String> {
-        if let Some(why) = quiet::take_uncontrolled() {
-            self.uncontrolled.get_or_insert(why);
-        }
-        if let Some(why) = self.uncontrolled {
-            return Some(why.to_owned());
-        }
+    pub(super) fn beyond_control(&self) -> Option<String> {
         let threads = "the handler gave work to a thread (`spawn_blocking`, `tokio::fs`, a name to look up), which runs when \
                        it likes: call it directly, or put it behind `step`";
-        self.runtime.uses_threads().then(|| threads.to_owned())
+        let named = quiet::take_uncontrolled().or_else(|| self.runtime.uses_threads().then_some(threads));
+        named.map(str::to_owned)
     }
 }

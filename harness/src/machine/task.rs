@@ -52,6 +52,19 @@ pub(super) enum Kind {
 }
 
 impl Task {
+    /// One that can run from this turn on. What was spawned has no work of ours, and has begun by itself.
+    pub(super) fn new(
+        name: TaskName,
+        kind: Kind,
+        process: Process,
+        work: Option<Work>,
+        given: Given,
+        waiting_since: u64,
+    ) -> Self {
+        let state = if work.is_some() { State::Fresh } else { State::Running };
+        Self { name, kind, process, work, given, state, hold: None, waiting_since, operations: 0, woken_noted: false }
+    }
+
     /// The delivery, if it is one itself.
     pub(super) fn delivery(&self) -> Option<(DeliveryName, CopyId)> {
         match (self.name, self.kind) {
