@@ -160,12 +160,16 @@ fn background_work_is_crashed_and_run_beside_itself() {
 #[test]
 fn an_unbiased_select_is_found_out_and_named() {
     let verdict = Harness::new(bank()).verdict(1..1000i64, async |bank: &KeyValue, m: &Delivery<i64>| {
-        let one = async { bank.add("balance", *m.payload()).await.map(drop) };
-        let other = async { bank.add("balance", -1).await.map(drop) };
-        tokio::select! {
-            done = one => done,
-            done = other => done,
+        // So many choices never come out alike twice by chance.
+        for _ in 0..32 {
+            let one = async { bank.add("balance", *m.payload()).await.map(drop) };
+            let other = async { bank.add("balance", -1).await.map(drop) };
+            tokio::select! {
+                done = one => done,
+                done = other => done,
+            }?;
         }
+        Ok::<_, Error>(())
     });
     let Verdict::Inconclusive(inconclusive) = verdict else { panic!("{verdict:?}") };
     assert!(inconclusive.reason.contains("`select!`"), "{}", inconclusive.reason);

@@ -17,6 +17,10 @@ const CAUSES: &str = "usually a static or a thread-local that outlives a replay,
                       not `biased`, the wall clock, or randomness of the handler's own: take times, randomness and ids \
                       from the delivery";
 
+/// So many replays must agree with the first. Two of an unbiased two-way `select!` agree by chance half of the time, and
+/// nothing tells from outside that there was one.
+const CONFIRMATIONS: usize = 5;
+
 /// Whether a history is not replayed alike on this thread and in a fresh one; if so, why.
 ///
 /// # Errors
@@ -42,9 +46,7 @@ pub(crate) fn confirm(
     history: &History,
 ) -> Result<Option<String>, Error> {
     let here = subject.run(Job::Replay(history), Detail::Words)?;
-    // Two replays of an unbiased two-way `select!` agree by chance half of the time.
-    let replays = if subject.has_background() { 5 } else { 2 };
-    for _ in 0..replays {
+    for _ in 0..CONFIRMATIONS {
         let there = subject.run_elsewhere(Job::Replay(history), Detail::Words)?;
         if let Some(difference) = differs(&here, &there) {
             return Ok(Some(nondeterminism("a replay of the same history in a fresh thread differs", &difference)));

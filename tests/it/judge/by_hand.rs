@@ -139,3 +139,12 @@ fn an_operation_that_is_given_up_never_acts() {
     assert_eq!(jumps.clone().count(), 5);
     assert!(jumps.into_iter().all(|history| !history.violated));
 }
+
+#[test]
+fn who_has_waited_long_enough_gives_up_where_the_clock_stands() {
+    // m0#1 and m1#1 wait for m0#2. The clock jumps past the patience of both before m0#1 has the lock: m1#1 finds it taken
+    // again, gives up, and is handled later. Did the clock go back for it, it would never come to an end.
+    let all = of(&[Begin, Sleep], 2, 2);
+    let late = all.iter().find(|one| one.to_string() == "[overlap m0#1.1; advance m0#2.ack 86401s] holds");
+    assert!(late.is_some(), "{all:?}");
+}

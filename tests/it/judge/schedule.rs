@@ -77,7 +77,8 @@ impl System<'_> {
         let due =
             self.copies.iter().filter_map(|copy| copy.due).filter(|due| (self.now + 1..=horizon).contains(due)).min();
         let parked = self.tasks.iter().enumerate().filter(|(_, task)| task.parked);
-        let patience = parked.filter_map(|(at, task)| Some((task.patience?, at))).min();
+        // Whose wait for an earlier owner of the lock ran out before it met this one waits no longer.
+        let patience = parked.filter_map(|(at, task)| Some((task.patience?.max(self.now), at))).min();
         let asleep = self.tasks.iter().filter_map(|task| task.wakes().filter(|until| *until > self.now));
         let ours = due.into_iter().chain(patience.map(|(until, _)| until)).min();
         if let Some(awakes) = asleep.min().filter(|awakes| ours.is_none_or(|ours| *awakes <= ours)) {
