@@ -9,7 +9,7 @@ use super::{ladder::to_deadlines, skip::CrashRun};
 use crate::{
     History,
     history::{Coordinate, Deferred, DeliveryName, Fault},
-    machine::trace::{End, Event, Origin, Replay, Settlement},
+    machine::trace::{End, Event, Facts, Origin, Replay, Settlement},
 };
 
 /// A fault that can be added to a history.
@@ -128,7 +128,13 @@ impl Scan<'_> {
                 self.deferrals(at, *delivery, *origin);
                 self.open += 1;
             }
-            Event::Blocked { at: point, .. } => self.point(at, *point),
+            Event::Blocked { at: point, .. } => {
+                self.point(at, *point);
+                // What gives up before it has the lock never acts: that its connection can break shows nowhere else.
+                if at >= self.from && self.acts(at, *point).is_none() {
+                    self.add(at, Fault::Fail { at: *point });
+                }
+            }
             Event::Step { at: point, facts, .. } => {
                 self.point(at, *point);
                 if at >= self.from {
@@ -194,11 +200,15 @@ impl Scan<'_> {
     /// Whether synchronous code asks for the operation at this point, from this event on. Of one that never acts nobody
     /// knows.
     fn is_stepped(&self, from: usize, point: Coordinate) -> bool {
-        let acts = |event: &Event| match event {
-            Event::Step { at, facts, .. } if *at == point => Some(facts.stepped),
+        self.acts(from, point).is_some_and(|facts| facts.stepped)
+    }
+
+    /// What the operation at this point does, if it acts from this event on.
+    fn acts(&self, from: usize, point: Coordinate) -> Option<&Facts> {
+        self.replay.events[from..].iter().find_map(|event| match event {
+            Event::Step { at, facts, .. } if *at == point => Some(facts),
             _ => None,
-        };
-        self.replay.events[from..].iter().find_map(acts).unwrap_or(false)
+        })
     }
 
     /// What can strike an acknowledgement.

@@ -17,7 +17,7 @@ use super::{
     enumerate::{Judged, histories},
     generate::programs,
     on_key_value::{KeyValues, key_values, over_key_values},
-    program::Program,
+    program::{Instruction, Program},
 };
 
 /// What messages carry: sums tell which of them took effect how often.
@@ -214,6 +214,20 @@ impl Agreed {
 #[test]
 fn the_search_meets_the_same_histories_as_plain_enumeration() {
     agree(PROGRAMS, |histories| if histories <= MOST_FOR_TWO { 2 } else { 1 }).print();
+}
+
+#[test]
+fn they_agree_on_what_they_once_disagreed_on() {
+    use Instruction::{Begin, Sleep};
+    let sleeps_with_the_lock = Program::new([Begin, Sleep]);
+    // Who waits for the lock beyond its patience, and who gives up before it has it.
+    let impatient = Program { impatient: true, ..sleeps_with_the_lock.clone() };
+    for (program, messages) in [(sleeps_with_the_lock, 2), (impatient, 1)] {
+        let cell = Cell { program, messages, faults: 2 };
+        if let Err(why) = cell.agreement() {
+            panic!("{}", cell.shrunk(why));
+        }
+    }
 }
 
 #[test]
