@@ -158,6 +158,28 @@ fn background_work_is_crashed_and_run_beside_itself() {
 }
 
 #[test]
+fn who_asks_again_for_what_came_too_early_is_brought_what_it_lacks() {
+    let verdict = Harness::new(KeyValue::new("bank").observe_key("balance").observe_key("version")).verdict(
+        1..1000i64,
+        async |bank: &KeyValue, m: &Delivery<i64>| {
+            let number: i64 = m.id().trim_start_matches('m').parse().map_err(Error::other)?;
+            let tx = bank.begin().await?;
+            let version = tx.get("version").await?.map_or(Ok(0), |version| version.parse()).map_err(Error::other)?;
+            if number > version {
+                return Err(Error::other("a gap: the one before has not come"));
+            }
+            if number == version {
+                tx.add("balance", *m.payload()).await?;
+                tx.put("version", &(version + 1).to_string()).await?;
+                tx.commit().await?;
+            }
+            Ok(())
+        },
+    );
+    holds(verdict);
+}
+
+#[test]
 fn an_unbiased_select_is_found_out_and_named() {
     let verdict = Harness::new(bank()).verdict(1..1000i64, async |bank: &KeyValue, m: &Delivery<i64>| {
         // So many choices never come out alike twice by chance.

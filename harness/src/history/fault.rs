@@ -19,7 +19,8 @@ pub enum Fault {
         /// Where the copy is delivered beside the first.
         at: Option<Coordinate>,
     },
-    /// A message, or one delivery of it, comes after another message was handled.
+    /// A message, or one delivery of it, comes after another message was handled. If the handler asks for that one again
+    /// meanwhile, it may lack what is put off: that comes next then.
     Defer {
         /// What comes later.
         what: Deferred,

@@ -273,6 +273,9 @@ impl Run<'_> {
             self.fates[delivery.message].dead_lettered = true;
         }
         self.events.push(Event::Settled { delivery, process, how });
+        if !answer.is_final() {
+            self.lift_deferrals(delivery.message);
+        }
         self.leave(task, ending);
     }
 

@@ -91,6 +91,8 @@ pub(super) enum FaultState {
     Waiting,
     /// It acted.
     Acted,
+    /// It was a deferral that acted, and is over: the message that it waits for was asked for again.
+    Lifted,
     /// Its coordinate was reached, and it could not act there.
     Refused(&'static str),
 }
@@ -296,7 +298,7 @@ impl<'a> Run<'a> {
 
     fn unused(&self) -> Vec<Unused> {
         let why = |state: &FaultState| match state {
-            FaultState::Acted => None,
+            FaultState::Acted | FaultState::Lifted => None,
             FaultState::Waiting => Some("nothing reached the place that it names"),
             FaultState::Refused(why) => Some(*why),
         };

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use super::{
     desk::{TaskId, TicketId},
-    replay::Run,
+    replay::{FaultState, Run},
     task::{Hold, State, Task, Until},
-    trace::{Detail, Event, Origin},
+    trace::{Detail, Event, Fate, Origin},
 };
 use crate::{
     Error,
@@ -132,7 +132,7 @@ impl Run<'_> {
             let copy = self.queue.due(now, &mut { may })?;
             // A deferral acts where the copy would be handed out, not as soon as it is due: until then it changes nothing.
             let Some(fault) = self.deferral(self.queue.copy(copy)) else { return Some(copy) };
-            if self.faults[fault] == super::replay::FaultState::Waiting {
+            if self.faults[fault] == FaultState::Waiting {
                 self.acts(fault);
             }
             holding.push(fault);
@@ -145,16 +145,32 @@ impl Run<'_> {
             return None;
         }
         let next = self.numbers[copy.message] + 1;
-        self.plan.faults.iter().position(|fault| match fault {
-            Fault::Defer { what, past } => {
+        self.plan.faults.iter().enumerate().position(|(index, fault)| match fault {
+            Fault::Defer { what, .. } => {
                 let names_it = match what {
                     Deferred::Message(message) => *message == copy.message && next == 1,
                     Deferred::Delivery(delivery) => delivery.message == copy.message && delivery.number == next,
                 };
-                names_it && self.fates.get(*past).is_some_and(|fate| fate.handled.is_none() && !fate.dead_lettered)
+                names_it && self.holds_back(index)
             }
             _ => false,
         })
+    }
+
+    /// Whether this fault is a deferral that holds something back: what it waits for is neither over nor was asked for again.
+    pub(super) fn holds_back(&self, index: usize) -> bool {
+        let Fault::Defer { past, .. } = self.plan.faults[index] else { return false };
+        let is_open = |fate: &Fate| fate.handled.is_none() && !fate.dead_lettered;
+        self.faults[index] != FaultState::Lifted && self.fates.get(past).is_some_and(is_open)
+    }
+
+    /// A handler asked for this message again: what has waited for it comes before that. It may be what the handler lacks.
+    pub(super) fn lift_deferrals(&mut self, message: usize) {
+        for (state, fault) in self.faults.iter_mut().zip(self.plan.faults) {
+            if matches!(fault, Fault::Defer { past, .. } if *past == message) && *state == FaultState::Acted {
+                *state = FaultState::Lifted;
+            }
+        }
     }
 
     fn deliver_due(&mut self, copy: CopyId) -> Result<(), Error> {

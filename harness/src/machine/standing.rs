@@ -12,7 +12,6 @@ use super::{
     replay::Run,
     task::{State, Until},
 };
-use crate::history::Fault;
 
 impl Run<'_> {
     /// Hashes it if every fault has acted by now, and not again.
@@ -41,10 +40,8 @@ impl Run<'_> {
     /// Hashes which deferrals hold on.
     pub(super) fn deferrals_hold(&self, hasher: &mut FxHasher) {
         self.deferrals_over.hash(hasher);
-        for fault in self.plan.faults {
-            if let Fault::Defer { past, .. } = fault
-                && self.fates.get(*past).is_some_and(|fate| fate.handled.is_none() && !fate.dead_lettered)
-            {
+        for (index, fault) in self.plan.faults.iter().enumerate() {
+            if self.holds_back(index) {
                 fault.hash(hasher);
             }
         }

@@ -18,7 +18,10 @@ use super::{
     },
     trace::{End, Event, Replay},
 };
-use crate::{Error, KeyValue, history::Fault};
+use crate::{
+    Error, KeyValue,
+    history::{Deferred, Fault},
+};
 
 fn store() -> KeyValue {
     KeyValue::new("kv").observed()
@@ -364,6 +367,27 @@ fn a_fault_that_names_nobody_is_refused() {
     let nobody = Fault::Overlap { at: at(0, 1, 1), to: Some(7) };
     let nothing = Fault::Duplicate { message: 7, at: Some(at(0, 1, 1)) };
     assert_eq!(unused(&stage.replay(1, &[nobody, nothing])), ["there is no such process", "there is no such message"]);
+}
+
+#[test]
+fn what_is_put_off_past_a_message_comes_when_that_is_asked_for_again_but_not_when_it_was_before() {
+    let mut stage = Stage::new(store(), async |kv: &KeyValue, given: &Given| {
+        kv.put("last", &format!("m{}", given.message)).await?;
+        if given.message == 1 && given.attempt <= 2 { Err(Error::other("not yet")) } else { Ok(()) }
+    });
+    let began = |replay: &Replay| {
+        let began = replay.events.iter().filter_map(|event| match event {
+            Event::Delivered { delivery, .. } => Some(delivery.to_string()),
+            _ => None,
+        });
+        began.collect::<Vec<_>>().join(" ")
+    };
+    let first = Fault::Defer { what: Deferred::Message(0), past: 1 };
+    assert_eq!(began(&stage.replay(2, &[first])), "m1#1 m0#1 m1#2 m1#3");
+    // A second after m1#1 was refused m0#2 is put off, and comes after the refusal of m1#2.
+    let second = Fault::Defer { what: Deferred::Delivery(delivery(0, 2)), past: 1 };
+    let replay = stage.replay(2, &[Fault::LoseAck { delivery: delivery(0, 1) }, second]);
+    assert_eq!((began(&replay).as_str(), &replay.unused[..]), ("m0#1 m1#1 m1#2 m0#2 m1#3", &[][..]));
 }
 
 // ------------------------------------------------------------------------------------------------- reference runs

@@ -168,7 +168,8 @@ impl<'a> Enumerator<'a> {
             later => later.to_string(),
         };
         for past in (0..self.amounts.len()).filter(|past| *past != delivery.message) {
-            if system.messages[past].handled.is_none() && !system.deferred.contains(&(delivery, past)) {
+            let was = system.deferred.contains(&(delivery, past)) || system.lifted.contains(&(delivery, past));
+            if system.messages[past].handled.is_none() && !was {
                 self.with(system, faults, format!("defer {what} past m{past}"), |system| {
                     system.deferred.push((delivery, past));
                 });

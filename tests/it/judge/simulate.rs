@@ -37,6 +37,8 @@ pub struct System<'a> {
     pub step: u64,
     /// Which delivery is put off past which message.
     pub deferred: Vec<(Delivery, usize)>,
+    /// What was so until a handler asked for that message again.
+    pub lifted: Vec<(Delivery, usize)>,
     /// A fault so far changed nothing.
     pub idle: bool,
     /// A handler has waited for a timer.
@@ -137,6 +139,7 @@ impl<'a> System<'a> {
             last_fault: 0,
             step: 0,
             deferred: Vec::new(),
+            lifted: Vec::new(),
             idle: false,
             slept: false,
         };
@@ -216,7 +219,11 @@ impl<'a> System<'a> {
                 self.messages[message].handled.get_or_insert(self.step);
             }
             // The broker hears at once of what is to be delivered again.
-            Next::Answered(Answer::Retry) => self.end(at, false),
+            Next::Answered(Answer::Retry) => {
+                let message = task.delivery.message;
+                self.lifted.extend(self.deferred.extract_if(.., |(_, past)| *past == message));
+                self.end(at, false);
+            }
         }
     }
 

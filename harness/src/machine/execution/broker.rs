@@ -41,13 +41,23 @@ impl Follow<'_> {
             return None;
         }
         let delivery = self.would_be(copy);
-        self.faults.iter().position(|fault| match fault {
-            Fault::Defer { what: Deferred::Message(message), past } => {
-                DeliveryName::new(*message, 1) == delivery && !self.over[*past]
+        self.faults.iter().enumerate().position(|(index, fault)| match fault {
+            Fault::Defer { what, past } => {
+                let names_it = match what {
+                    Deferred::Message(message) => DeliveryName::new(*message, 1) == delivery,
+                    Deferred::Delivery(what) => *what == delivery,
+                };
+                names_it && !self.over[*past] && !self.lifted.contains(&index)
             }
-            Fault::Defer { what: Deferred::Delivery(what), past } => *what == delivery && !self.over[*past],
             _ => false,
         })
+    }
+
+    /// A handler asked for this message again: what has waited for it comes before that.
+    pub(super) fn lift_deferrals(&mut self, message: usize) {
+        let waits = |index: &usize| matches!(self.faults[*index], Fault::Defer { past, .. } if past == message);
+        let lifted: Vec<usize> = self.deferred.iter().copied().filter(waits).collect();
+        self.lifted.extend(lifted);
     }
 
     /// Which delivery it would be if this copy were handed out now.
@@ -209,7 +219,7 @@ impl Follow<'_> {
         };
         let mut past: Vec<(usize, usize)> = (0..self.messages)
             .filter(|past| *past != delivery.message && !self.over[*past])
-            .map(|past| (self.record.is_over(past, self.next).unwrap_or(self.record.len()), past))
+            .map(|past| (self.record.lets_come(past, self.next).unwrap_or(self.record.len()), past))
             .collect();
         past.sort_by_key(|(over, past)| (*over > begins, std::cmp::Reverse(*over), *past));
         past.into_iter().map(|(_, past)| Fault::Defer { what, past }).collect()

@@ -172,6 +172,9 @@ impl Follow<'_> {
                 Ending::Silent
             }
         };
+        if matches!(how, Settlement::Nacked | Settlement::Ignored) {
+            self.lift_deferrals(own.message);
+        }
         self.queue.ended(self.tasks[task].copy, ending, self.now);
         self.over[own.message] |= *how == Settlement::DeadLettered;
         self.pass();

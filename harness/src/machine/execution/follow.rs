@@ -85,6 +85,8 @@ pub(super) struct Follow<'a> {
     pub(super) faults: Vec<Fault>,
     /// The deferrals among them that have held something back.
     pub(super) deferred: Vec<usize>,
+    /// Those of them after which the message that they wait for was asked for again.
+    pub(super) lifted: Vec<usize>,
     pub(super) deferrals_over: bool,
     pub(super) numbers: Vec<u32>,
     pub(super) homes: Vec<usize>,
@@ -129,6 +131,7 @@ impl<'a> Follow<'a> {
             last_fault: Duration::ZERO,
             faults: Vec::new(),
             deferred: Vec::new(),
+            lifted: Vec::new(),
             deferrals_over: false,
             numbers: vec![0; messages],
             homes: vec![0; messages],

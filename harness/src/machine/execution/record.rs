@@ -130,12 +130,16 @@ impl<'a> Record<'a> {
         (from..self.events.len()).find(|at| begins(&self.events[*at]))
     }
 
-    /// Where a message is handled or put aside for good, from here on.
-    pub(super) fn is_over(&self, message: usize, from: usize) -> Option<usize> {
+    /// Where what is put off past a message now comes: where that is handled, put aside for good or asked for again.
+    pub(super) fn lets_come(&self, message: usize, from: usize) -> Option<usize> {
         use crate::machine::trace::{Answer, Settlement};
         let over = |event: &Event| match event {
             Event::Returned { delivery, answer: Answer::Done(_), .. }
-            | Event::Settled { delivery, how: Settlement::DeadLettered, .. } => delivery.message == message,
+            | Event::Settled {
+                delivery,
+                how: Settlement::DeadLettered | Settlement::Nacked | Settlement::Ignored,
+                ..
+            } => delivery.message == message,
             _ => false,
         };
         (from..self.events.len()).find(|at| over(&self.events[*at]))
