@@ -44,6 +44,7 @@ impl Run<'_> {
                 self.acts(index);
                 let process = self.tasks[task].process.clone();
                 self.crash(&process);
+                self.after_crash(task);
             }
             Fault::Cancel { .. } => self.cancel(task, index, ready),
             Fault::LoseAck { .. } => match self.tasks[task].state.clone() {

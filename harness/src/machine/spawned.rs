@@ -17,7 +17,7 @@ use crate::Error;
 
 /// So often tokio's clock moves with nothing of ours to follow, where nothing else is to come.
 const MOST_JUMPS_AT_THE_END: u32 = 100;
-/// And where a delivery still waits.
+/// And where a delivery, or a round, still waits.
 const MOST_JUMPS: u32 = 20_000;
 
 impl Run<'_> {
@@ -30,11 +30,24 @@ impl Run<'_> {
         let alive = self.runtime.alive();
         if alive > self.spawned {
             self.touch();
-            self.desk.mark(self.runtime.spawn_nothing(), self.spawner(task));
+            self.mark(self.spawner(task));
         }
         if self.touched {
             self.settle_tokio(task);
         }
+    }
+
+    /// A process died, and its drop guards may have spawned: what they did belongs to whom it died with.
+    pub(super) fn after_crash(&mut self, dead: TaskId) {
+        if self.runtime.alive() > self.spawned {
+            self.mark(dead);
+        }
+    }
+
+    /// Whatever was spawned and is not marked yet was spawned by this task.
+    fn mark(&mut self, spawner: TaskId) {
+        self.desk.mark(self.runtime.spawn_nothing(), spawner);
+        self.spawned = self.runtime.alive();
     }
 
     fn touch(&mut self) {
@@ -59,7 +72,6 @@ impl Run<'_> {
     fn with_tokio(&mut self, spawner: TaskId, turn: impl FnOnce(&Runtime)) {
         let operations = self.tasks.iter().map(|task| task.operations).collect();
         self.desk.begin_settling(SettleTurn { spawner, operations, new: Vec::new() });
-        let before = self.runtime.alive();
         let waited: Vec<TaskId> = self.strands().filter(|task| self.desk.first_ready(*task).is_none()).collect();
         turn(self.runtime);
         for task in waited {
@@ -77,8 +89,9 @@ impl Run<'_> {
             }
         }
         self.spawned = self.runtime.alive();
-        if self.spawned > before {
-            self.desk.mark(self.runtime.spawn_nothing(), spawner);
+        // One may have ended that spawned another, so their number says nothing of whether there are new ones.
+        if self.spawned > 0 {
+            self.mark(spawner);
         }
     }
 
@@ -111,7 +124,7 @@ impl Run<'_> {
     /// Moves the clock to the next of tokio's timers after which somebody can run, but not beyond this time. Whether there
     /// was one.
     pub(super) fn jump_to_timer(&mut self, limit: Duration) -> bool {
-        let waits = self.tasks.iter().any(Task::is_open);
+        let waits = self.tasks.iter().any(Task::is_in_progress);
         if !self.touched || !waits && self.spawned == 0 {
             return false;
         }

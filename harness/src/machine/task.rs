@@ -73,6 +73,11 @@ impl Task {
         }
     }
 
+    /// It is a delivery, or a round, that has not ended.
+    pub(super) fn is_in_progress(&self) -> bool {
+        self.state != State::Ended && !matches!(self.kind, Kind::Spawned { .. })
+    }
+
     /// It is a delivery that has not ended.
     pub(super) fn is_open(&self) -> bool {
         self.state != State::Ended && matches!(self.kind, Kind::Delivery { .. })

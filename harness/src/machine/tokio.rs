@@ -33,6 +33,8 @@ pub(super) struct Runtime {
     inner: runtime::Runtime,
     metrics: RuntimeMetrics,
     shared: Arc<Shared>,
+    /// What its clock showed when it was made. Its timers fire at whole milliseconds after that.
+    made: Instant,
     /// What its clock showed at our time zero.
     zero: Cell<Instant>,
 }
@@ -56,13 +58,18 @@ impl Runtime {
             .max_blocking_threads(1)
             .event_interval(1024)
             .on_thread_park(move || at_rest.comes_to_rest())
-            .on_thread_start(move || on_pool.blocking.store(true, Ordering::Release))
+            // Asked for by whoever gives work to the pool, and so before anything else can happen: the thread itself may come
+            // too late to say that it was started.
+            .thread_name_fn(move || {
+                on_pool.blocking.store(true, Ordering::Release);
+                "redeliver-uncontrolled".to_owned()
+            })
             .build()?;
-        let zero = {
+        let made = {
             let _entered = inner.enter();
-            Cell::new(Instant::now())
+            Instant::now()
         };
-        Ok(Self { metrics: inner.metrics(), inner, shared, zero })
+        Ok(Self { metrics: inner.metrics(), inner, shared, made, zero: Cell::new(made) })
     }
 
     /// Drops whatever is left in it, and waits for nobody: a thread of its pool may never end.
@@ -75,8 +82,13 @@ impl Runtime {
         self.inner.enter()
     }
 
-    /// Our clock shows this now. Its own goes on from wherever it is.
+    /// Our clock shows this now. Its own goes on from wherever it is, but for a part of a millisecond: where an earlier
+    /// replay left it between two of its ticks, the timers of this one would fire elsewhere than in a new runtime.
     pub(super) fn set_zero(&self, now: Duration) {
+        const TICK: u32 = 1_000_000;
+        let phase = |time: Duration| time.subsec_nanos() % TICK;
+        let ahead = phase(Instant::now().saturating_duration_since(self.made));
+        Self::move_clock(Duration::from_nanos(u64::from((phase(now) + TICK - ahead) % TICK)));
         self.zero.set(Instant::now().checked_sub(now).unwrap_or_else(Instant::now));
     }
 
@@ -97,7 +109,10 @@ impl Runtime {
 
     /// Moves its clock to this time of ours. Who waited for it can run from the next `settle` on.
     pub(super) fn set_clock(&self, now: Duration) {
-        let by = now.saturating_sub(self.now());
+        Self::move_clock(now.saturating_sub(self.now()));
+    }
+
+    fn move_clock(by: Duration) {
         if !by.is_zero() {
             // The clock moves in the first poll; what follows in it is a turn for others, whom `settle` gives theirs.
             let moved = pin!(advance(by));
