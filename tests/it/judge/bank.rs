@@ -4,10 +4,10 @@
 //! written outside one waits for it, and reads outside one see what was committed. The ledger is another store, and in no
 //! transaction.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    program::{Instruction, Reply},
+    program::{Instruction, Reply, Said},
     simulate::TaskId,
 };
 
@@ -35,14 +35,17 @@ struct Data {
     marks: BTreeSet<usize>,
     balance: i64,
     value: Option<i64>,
+    /// The replies that were kept, which nobody sees.
+    replies: BTreeMap<usize, Option<Said>>,
 }
 
-/// Who does something, and for which message.
+/// Who does something, for which message, and what it would reply now.
 #[derive(Clone, Copy, Debug)]
 pub struct Who {
     pub task: TaskId,
     pub message: usize,
     pub amount: i64,
+    pub said: Option<Said>,
 }
 
 impl Bank {
@@ -53,8 +56,8 @@ impl Bank {
 
     /// Whether this finds the lock taken by somebody else.
     pub fn must_wait(&self, task: TaskId, instruction: Instruction) -> bool {
-        let locks =
-            matches!(instruction, Instruction::Begin | Instruction::Mark(_) | Instruction::Apply | Instruction::Set);
+        use Instruction::{Apply, Begin, Keep, Mark, Set};
+        let locks = matches!(instruction, Begin | Mark(_) | Apply | Set | Keep);
         locks && self.transaction.as_ref().is_some_and(|open| open.owner != task)
     }
 
@@ -121,6 +124,11 @@ impl Data {
             Instruction::Mark(_) if !self.marks.insert(who.message) => return Reply::Present,
             Instruction::Apply => self.balance += who.amount,
             Instruction::Set => self.value = Some(who.amount),
+            Instruction::Read => return Reply::Found(Some(Said::Balance(self.balance))),
+            Instruction::Keep => drop(self.replies.insert(who.message, who.said)),
+            Instruction::Recall => {
+                return self.replies.get(&who.message).map_or(Reply::Fine, |kept| Reply::Found(*kept));
+            }
             _ => {}
         }
         Reply::Fine

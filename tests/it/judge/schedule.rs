@@ -62,7 +62,7 @@ impl System<'_> {
 
     fn is_put_off(&self, copy: usize) -> bool {
         let delivery = self.would_be(copy);
-        let waits = |past: usize| self.messages[past].handled.is_none();
+        let waits = |past: usize| !self.is_over(past);
         self.deferred.iter().any(|(put_off, past)| *put_off == delivery && waits(*past))
     }
 

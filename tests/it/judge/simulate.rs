@@ -1,7 +1,7 @@
 //! A whole system as one value that can be cloned: the stores, the broker, the deliveries in progress, the clock.
 //!
-//! Here is what each single thing does to it, by the design's words for `at-least-once` and for the faults; the stores are
-//! `bank`'s.
+//! Here is what each single thing does to it, by the design's words for the two delivery models and for the faults; the
+//! stores are `bank`'s.
 //! Which thing comes next is `schedule`; which are tried is `enumerate`.
 
 use std::fmt;
@@ -16,12 +16,22 @@ pub const PROCESSES: usize = 2;
 /// How long an operation waits for a lock, in seconds.
 const LOCK_WAIT: u64 = 5;
 
+/// Who delivers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Model {
+    /// A broker, which gives a message again to the process that had it last.
+    AtLeastOnce,
+    /// Clients that send a request again to the next process, and compare the answers that they heard.
+    RequestReply,
+}
+
 /// Which delivery in progress, in the order in which they began.
 pub type TaskId = usize;
 
 /// Everything.
 #[derive(Clone, Debug)]
 pub struct System<'a> {
+    pub model: Model,
     pub program: &'a Program,
     amounts: &'a [i64],
     pub bank: Bank,
@@ -41,6 +51,8 @@ pub struct System<'a> {
     pub idle: bool,
     /// A handler has waited for a timer.
     pub slept: bool,
+    /// The final answers that arrived, to which messages.
+    pub heard: Vec<(usize, Answer)>,
 }
 
 /// One copy of a message that the broker holds.
@@ -60,6 +72,8 @@ pub struct Fate {
     /// At which steps it was first delivered and handled.
     pub delivered: Option<u64>,
     pub handled: Option<u64>,
+    /// It was rejected before that, and the broker heard of it.
+    pub rejected: bool,
     /// How many deliveries there were, and the process that had the last.
     pub deliveries: u32,
     home: usize,
@@ -96,7 +110,8 @@ pub enum Place {
     /// It waits until then, at no point.
     Asleep(u64),
     Operation(Instruction),
-    Ack,
+    /// It has answered done or reject, of which nobody has heard.
+    Ack(Answer),
     Over,
 }
 
@@ -124,8 +139,9 @@ pub enum Injected {
 
 impl<'a> System<'a> {
     /// Before anything was delivered: a message for each of these amounts.
-    pub fn new(program: &'a Program, amounts: &'a [i64]) -> Self {
+    pub fn new(model: Model, program: &'a Program, amounts: &'a [i64]) -> Self {
         let mut system = Self {
+            model,
             program,
             amounts,
             bank: Bank::default(),
@@ -139,6 +155,7 @@ impl<'a> System<'a> {
             deferred: Vec::new(),
             idle: false,
             slept: false,
+            heard: Vec::new(),
         };
         for message in 0..amounts.len() {
             system.hold_copy(message);
@@ -152,11 +169,14 @@ impl<'a> System<'a> {
         self.copies.len() - 1
     }
 
-    /// The process that a delivery of this copy goes to when it is due: `p0` at first, then where the message was last.
+    /// The process that a delivery of this copy goes to when it is due: `p0` at first, then where the message was last or,
+    /// of a client, the one after.
     pub fn goes_to(&self, copy: usize) -> usize {
-        match self.copies[copy].attempts {
-            0 => 0,
-            _ => self.messages[self.copies[copy].message].home,
+        let home = self.messages[self.copies[copy].message].home;
+        match (self.copies[copy].attempts, self.model) {
+            (0, _) => 0,
+            (_, Model::AtLeastOnce) => home,
+            (_, Model::RequestReply) => (home + 1) % PROCESSES,
         }
     }
 
@@ -210,11 +230,12 @@ impl<'a> System<'a> {
                     self.slept = true;
                 }
             }
-            Next::Answered(Answer::Done) => {
-                task.place = Place::Ack;
+            Next::Answered(answer @ Answer::Done(_)) => {
+                task.place = Place::Ack(answer);
                 let message = task.delivery.message;
                 self.messages[message].handled.get_or_insert(self.step);
             }
+            Next::Answered(answer @ Answer::Reject) => task.place = Place::Ack(answer),
             // The broker hears at once of what is to be delivered again.
             Next::Answered(Answer::Retry) => self.end(at, false),
         }
@@ -283,7 +304,8 @@ impl<'a> System<'a> {
 
     fn who(&self, at: TaskId) -> Who {
         let message = self.tasks[at].delivery.message;
-        Who { task: at, message, amount: self.amounts[message] }
+        let said = self.tasks[at].cursor.would_say(self.program);
+        Who { task: at, message, amount: self.amounts[message], said }
     }
 
     /// The lock is free: whoever waits for it may try again.
@@ -292,6 +314,26 @@ impl<'a> System<'a> {
             task.parked = false;
             task.since = self.step;
         }
+    }
+
+    /// The final answer of this delivery arrives.
+    pub fn hear(&mut self, at: TaskId) {
+        let Task { place: Place::Ack(answer), delivery, .. } = self.tasks[at] else { unreachable!("it has no answer") };
+        self.heard.push((delivery.message, answer));
+        let fate = &mut self.messages[delivery.message];
+        fate.rejected |= answer == Answer::Reject && fate.handled.is_none();
+        self.end(at, true);
+    }
+
+    /// Whether nothing more is to come of this message: it was handled, or rejected for good.
+    pub fn is_over(&self, message: usize) -> bool {
+        self.messages[message].handled.is_some() || self.messages[message].rejected
+    }
+
+    /// Whether this message is not over when all else is; or a client was never answered.
+    pub fn is_stuck(&self, message: usize) -> bool {
+        let waits = |copy: &Copy| copy.message == message && copy.attempts > 0 && !copy.settled;
+        !self.is_over(message) || self.model == Model::RequestReply && self.copies.iter().any(waits)
     }
 
     /// A delivery ends, and the broker knows it as acknowledged or not.
@@ -400,7 +442,7 @@ impl Task {
         match self.place {
             Place::Operation(_) => format!("{}.{}", self.delivery, self.operations),
             Place::Fresh | Place::Asleep(_) => unreachable!("it stands at no point"),
-            Place::Ack | Place::Over => format!("{}.ack", self.delivery),
+            Place::Ack(_) | Place::Over => format!("{}.ack", self.delivery),
         }
     }
 }
