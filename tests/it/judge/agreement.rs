@@ -15,7 +15,7 @@ use redeliver::{Anomaly, Delivery, DeliveryModel, Harness, Message, Messages, Ob
 use super::{
     bank::Seen,
     enumerate::{Judged, histories},
-    generate::{programs, replying_programs},
+    generate::{leasing_programs, programs, replying_programs},
     on_key_value::{KeyValues, key_values, over_key_values},
     program::Program,
     simulate::Model,
@@ -27,6 +27,8 @@ const AMOUNTS: [i64; 2] = [100, 300];
 const PROGRAMS: usize = 40;
 /// And so many of those that reply.
 const REPLYING: usize = 24;
+/// And so many under a lease.
+const LEASING: usize = 12;
 /// A program with more histories of one fault than this is tried with one fault only.
 const MOST_FOR_TWO: usize = 36;
 
@@ -234,6 +236,11 @@ fn the_search_and_plain_enumeration_agree_on_what_clients_hear() {
     agree(Model::RequestReply, replying_programs(), REPLYING, for_a_debug_build).print();
 }
 
+#[test]
+fn the_search_and_plain_enumeration_agree_where_a_lease_ends_by_itself() {
+    agree(Model::AtLeastOnce, leasing_programs(), LEASING, for_a_debug_build).print();
+}
+
 fn for_a_debug_build(histories: usize) -> usize {
     if histories <= MOST_FOR_TWO { 2 } else { 1 }
 }
@@ -248,6 +255,12 @@ fn and_so_with_many_programs_and_more_faults() {
 #[cfg(not(debug_assertions))] // Minutes in a debug build.
 fn they_agree_with_many_programs_that_reply_and_more_faults() {
     agree(Model::RequestReply, replying_programs(), 200, for_a_release_build).print();
+}
+
+#[test]
+#[cfg(not(debug_assertions))] // Minutes in a debug build.
+fn they_agree_with_many_programs_under_a_lease_and_more_faults() {
+    agree(Model::AtLeastOnce, leasing_programs(), 200, for_a_release_build).print();
 }
 
 #[cfg(not(debug_assertions))]

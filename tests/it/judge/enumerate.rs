@@ -4,7 +4,7 @@
 //! faults left, once with each fault that can happen there. So each history is one path, met once, and nothing is skipped.
 //! At its end each is judged, by `right`.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use super::{
     bank::Seen,
@@ -36,8 +36,8 @@ const BESIDE: u8 = 2;
 const PAUSE: u8 = 3;
 const LAST: u8 = 4;
 
-/// By how many seconds the clock is advanced, where anybody waited for a timer.
-const LADDER: [u64; 5] = [1, 31, 301, 3_601, 86_401];
+/// By how many milliseconds the clock is advanced, where anybody waited for a timer or looked at the clock.
+const LADDER: [u64; 5] = [1_000, 31_000, 301_000, 3_601_000, 86_401_000];
 
 /// Every history of this program over messages of these amounts, with at most so many faults.
 pub fn histories(model: Model, program: &Program, amounts: &[i64], faults: usize) -> Vec<Judged> {
@@ -108,9 +108,9 @@ impl<'a> Enumerator<'a> {
         {
             return;
         }
-        if task.faults_past < ADVANCE && sleeps(system) {
-            for by in LADDER {
-                self.with(system, faults, format!("advance {} {by}s", task.point()), |system| {
+        if task.faults_past < ADVANCE {
+            for by in jumps(system) {
+                self.with(system, faults, format!("advance {} {}", task.point(), amount(by)), |system| {
                     system.tasks[at].faults_past = ADVANCE;
                     system.jump(system.now + by);
                     system.last_fault = system.now;
@@ -196,10 +196,25 @@ fn is_handled(system: &System<'_>) -> Vec<bool> {
     system.messages.iter().map(|fate| fate.handled.is_some()).collect()
 }
 
-/// Whether anybody waits for a timer before everything is over, if no further fault comes.
-fn sleeps(system: &System<'_>) -> bool {
+/// By how much the clock may jump here: to what ends by itself, one tick to either side of that, and up the ladder.
+fn jumps(system: &System<'_>) -> BTreeSet<u64> {
+    let ahead = system.deadlines.range(system.now..).map(|deadline| deadline - system.now);
+    let mut jumps: BTreeSet<u64> = ahead.flat_map(|by| [by.saturating_sub(1), by, by + 1]).collect();
+    if looks(system) {
+        jumps.extend(LADDER);
+    }
+    jumps.remove(&0);
+    jumps
+}
+
+fn amount(by: u64) -> String {
+    if by.is_multiple_of(1_000) { format!("{}s", by / 1_000) } else { format!("{by}ms") }
+}
+
+/// Whether anybody looks at the clock before everything is over, if no further fault comes.
+fn looks(system: &System<'_>) -> bool {
     let mut system = system.clone();
-    while !system.slept {
+    while !system.looked {
         let Some(next) = system.next_move() else { return false };
         system.step += 1;
         go(&mut system, next);

@@ -4,7 +4,9 @@ use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::program::{
     Insert::{IfAbsent, Plain, Unique},
-    Instruction::{self, Apply, Begin, Check, Commit, Emit, Keep, Mark, Read, Recall, Rollback, Set, Sleep},
+    Instruction::{
+        self, Apply, Begin, Check, Commit, Emit, Keep, Lease, Mark, Read, Recall, Release, Rollback, Set, Sleep,
+    },
     Program,
 };
 
@@ -95,6 +97,29 @@ pub fn replying_programs() -> impl Strategy<Value = Program> {
         refuses,
         ..Program::new(body)
     })
+}
+
+/// Handlers under a lease. It keeps out whoever comes meanwhile, but not for longer than it lasts.
+fn leasing_shapes() -> Vec<Vec<Instruction>> {
+    let check = Check { leaves: true };
+    vec![
+        vec![Lease, check, Apply, Mark(Plain), Release],
+        vec![Lease, Begin, check, Apply, Mark(Plain), Commit, Release],
+        vec![Lease, check, Apply, Mark(Unique)],
+        vec![check, Lease, Apply, Mark(Plain), Release],
+        vec![Lease, Set, Release],
+        vec![Lease, Apply, Sleep, Release],
+        vec![Begin, Lease, Apply, Mark(Unique), Commit],
+        vec![Lease, Sleep, check, Apply, Mark(Plain), Release],
+        vec![Begin, Lease, Commit, check, Apply, Mark(Plain), Release],
+    ]
+}
+
+/// A program under a lease.
+pub fn leasing_programs() -> impl Strategy<Value = Program> {
+    let all: Vec<Instruction> = INSTRUCTIONS.iter().copied().chain([Lease, Release, Lease, Release]).collect();
+    (bodies(leasing_shapes(), &all), prop::bool::weighted(0.1), prop::bool::weighted(0.1))
+        .prop_map(|(body, again, impatient)| Program { again, impatient, ..Program::new(body) })
 }
 
 /// A shape, with up to three changes, or now and then any of these instructions at all.

@@ -11,6 +11,7 @@
 mod agreement;
 mod bank;
 mod by_hand;
+mod by_hand_replies;
 mod enumerate;
 pub mod generate;
 pub mod on_key_value;

@@ -8,6 +8,7 @@ use tokio::time::timeout;
 
 use redeliver::{Delivery, Error, KeyValue, KeyValueTransaction, Outcome};
 
+use super::bank::LEASE;
 use super::program::{Answer, Cursor, Insert, Instruction, Next, Program, Reply, Said};
 
 /// What a handler over `KeyValue` is given: the bank, and the ledger that no transaction covers.
@@ -65,6 +66,8 @@ async fn on_key_values(
 ) -> Result<Reply, Error> {
     let (mark, kept) = (format!("mark:{}", message.id()), format!("reply:{}", message.id()));
     let said = said.map(|said| said.to_string()).unwrap_or_default();
+    // No two deliveries have both in common.
+    let holder = format!("{}, attempt {}", message.broker_id(), message.attempt());
     let amount = *message.payload();
     match (instruction, &*transaction) {
         (Instruction::Check { .. }, open) => {
@@ -87,6 +90,15 @@ async fn on_key_values(
         (Instruction::Apply, None) => drop(bank.add("balance", amount).await?),
         (Instruction::Set, Some(open)) => open.put("value", &amount.to_string()).await?,
         (Instruction::Set, None) => bank.put("value", &amount.to_string()).await?,
+        (Instruction::Lease, open) => {
+            let won = match open {
+                Some(open) => open.put_if_absent("lease", &holder, Some(Duration::from_millis(LEASE))).await?,
+                None => bank.put_if_absent("lease", &holder, Some(Duration::from_millis(LEASE))).await?,
+            };
+            return Ok(if won { Reply::Fine } else { Reply::Present });
+        }
+        (Instruction::Release, Some(open)) => drop(open.compare_and_delete("lease", &holder).await?),
+        (Instruction::Release, None) => drop(bank.compare_and_delete("lease", &holder).await?),
         (Instruction::Keep, Some(open)) => open.put(&kept, &said).await?,
         (Instruction::Keep, None) => bank.put(&kept, &said).await?,
         (Instruction::Recall, open) => {

@@ -24,6 +24,8 @@ const LEDGER: &str = "CREATE TABLE ledger(sum INTEGER NOT NULL); INSERT INTO led
 
 /// The replies of programs are tried on the other store.
 const NO_REPLIES: &str = "no reply is kept here";
+/// Nothing ends by itself in SQLite.
+const NO_LEASES: &str = "there are no leases here";
 
 const CHECK: &str = "SELECT count(*) FROM mark WHERE id = ?1";
 const APPLY: &str = "UPDATE account SET balance = balance + ?1";
@@ -97,6 +99,7 @@ async fn operation<'a>(
         (Instruction::Rollback, _) => transaction.take().expect("a transaction is open").rollback().await.map(|()| 0),
         (Instruction::Sleep, _) => unreachable!("who sleeps asks for nothing"),
         (Instruction::Read | Instruction::Keep | Instruction::Recall, _) => unreachable!("{NO_REPLIES}"),
+        (Instruction::Lease | Instruction::Release, _) => unreachable!("{NO_LEASES}"),
     }
 }
 
@@ -131,6 +134,7 @@ fn statement(instruction: Instruction, bank: &Connection, id: &str, amount: i64)
         Instruction::Rollback => bank.execute("ROLLBACK", []),
         Instruction::Emit | Instruction::Sleep => unreachable!("plain code has no ledger and does not sleep"),
         Instruction::Read | Instruction::Keep | Instruction::Recall => unreachable!("{NO_REPLIES}"),
+        Instruction::Lease | Instruction::Release => unreachable!("{NO_LEASES}"),
     }
 }
 

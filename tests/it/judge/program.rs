@@ -50,6 +50,11 @@ pub enum Instruction {
     Read,
     /// Keeps the reply that it would give now, for this message.
     Keep,
+    /// Takes the lease, which is one for all messages and ends by itself after half a minute. Where somebody has it: asks for
+    /// a retry.
+    Lease,
+    /// Gives the lease back, if this delivery has it still.
+    Release,
     /// Looks for the reply that was kept for this message. Where there is one: answers done with that.
     Recall,
 }
@@ -194,7 +199,7 @@ impl Cursor {
                 self.next = 0;
                 self.said = None;
             }
-            (_, Reply::Failed) | (Instruction::Mark(Insert::Unique), Reply::Present) => {
+            (_, Reply::Failed) | (Instruction::Mark(Insert::Unique) | Instruction::Lease, Reply::Present) => {
                 self.leaving = Some(Answer::Retry);
             }
             (Instruction::Check { leaves: true } | Instruction::Mark(Insert::IfAbsent), Reply::Present) => {
@@ -246,6 +251,8 @@ impl fmt::Display for Instruction {
             Instruction::Rollback => "roll back",
             Instruction::Emit => "ledger += amount",
             Instruction::Sleep => "sleep 1 s",
+            Instruction::Lease => "lease for 30 s, or fail",
+            Instruction::Release => "give the lease back",
             Instruction::Read => "reply = balance",
             Instruction::Keep => "keep reply",
             Instruction::Recall => "if kept { return kept }",

@@ -1,13 +1,14 @@
 //! Whether a history was right in its end: every message exactly once, by what is seen and by what clients heard.
 //!
 //! Right is what one delivery of each message leaves, and answers, in some order that real time allows. A message that was
-//! rejected and never handled is present once or not at all, however its handler answers.
+//! rejected and never handled is present once or not at all, however its handler answers. Each is delivered when any of its
+//! deliveries was being handled: leases come to an end.
 
 use std::collections::BTreeSet;
 
 use super::{
     bank::Seen,
-    program::Answer,
+    program::{Answer, Instruction},
     simulate::{Model, Place, System},
 };
 
@@ -24,7 +25,10 @@ pub fn is_right(system: &System<'_>, amounts: &[i64]) -> bool {
         let taken: Vec<usize> =
             messages().filter(|message| was_handled(message) || present.contains(message)).collect();
         let mut orders = orders(&taken).into_iter();
-        orders.any(|order| respects_real_time(system, &order) && is_left_by(system, amounts, &order))
+        orders.any(|order| {
+            let is_right = |times: Vec<u64>| is_left_by(system, amounts, &order, &times);
+            respects_real_time(system, &order) && times(system, &order).into_iter().any(is_right)
+        })
     })
 }
 
@@ -39,8 +43,8 @@ fn respects_real_time(system: &System<'_>, order: &[usize]) -> bool {
 }
 
 /// Whether this reference run is one, and leaves what is seen and answers what was heard.
-fn is_left_by(system: &System<'_>, amounts: &[i64], order: &[usize]) -> bool {
-    let (seen, answers) = reference(system, amounts, order);
+fn is_left_by(system: &System<'_>, amounts: &[i64], order: &[usize], times: &[u64]) -> bool {
+    let (seen, answers) = reference(system, amounts, order, times);
     let was_handled = |message: usize| system.messages[message].handled.is_some();
     let answer = |message: usize| answers.iter().find(|(of, _)| *of == message).map(|(_, answer)| *answer);
     let done = |message: &usize| matches!(answer(*message), Some(Answer::Done(_)));
@@ -50,16 +54,39 @@ fn is_left_by(system: &System<'_>, amounts: &[i64], order: &[usize]) -> bool {
         && compared.into_iter().all(|(of, heard)| answer(*of) == Some(*heard))
 }
 
-/// What one delivery of each message leaves in this order and without a fault, and how those that did not ask for a retry
-/// answered.
-fn reference(system: &System<'_>, amounts: &[i64], order: &[usize]) -> (Seen, Vec<(usize, Answer)>) {
-    let mut system = System::new(system.model, system.program, amounts);
+/// Every choice of a time for each of these messages at which one of its deliveries was being handled; one will do where
+/// nobody looks.
+fn times(system: &System<'_>, order: &[usize]) -> Vec<Vec<u64>> {
+    let mut choices = vec![Vec::new()];
     for message in order {
+        let of_it = system.tasks.iter().filter(|task| task.delivery.message == *message);
+        let mut times: BTreeSet<u64> = of_it.flat_map(|task| task.times.iter().copied()).collect();
+        if !system.program.body.contains(&Instruction::Lease) {
+            times = BTreeSet::from([0]);
+        }
+        let longer = choices.iter().flat_map(|choice: &Vec<u64>| {
+            times.iter().map(move |time| choice.iter().copied().chain([*time]).collect::<Vec<u64>>())
+        });
+        choices = longer.collect();
+    }
+    choices
+}
+
+/// What one delivery of each message leaves in this order, at these times and without a fault, and how those that did not
+/// ask for a retry answered.
+fn reference(system: &System<'_>, amounts: &[i64], order: &[usize], times: &[u64]) -> (Seen, Vec<(usize, Answer)>) {
+    let mut system = System::new(system.model, system.program, amounts);
+    for (message, time) in order.iter().zip(times) {
+        system.now = *time;
         let at = system.deliver(*message, 0);
         loop {
             match system.tasks[at].place {
                 Place::Operation(_) => system.act(at, None),
-                Place::Fresh | Place::Asleep(_) => system.arrive(at),
+                Place::Fresh => system.arrive(at),
+                Place::Asleep(until) => {
+                    system.now = until;
+                    system.arrive(at);
+                }
                 Place::Ack(_) => break system.hear(at),
                 Place::Over => break,
             }

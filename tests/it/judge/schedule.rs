@@ -6,8 +6,8 @@
 
 use super::simulate::{Delivery, Place, System, TaskId};
 
-/// How long after the last fault something may still happen, in seconds.
-const HORIZON: u64 = 3600;
+/// How long after the last fault something may still happen, in milliseconds.
+const HORIZON: u64 = 3_600_000;
 
 /// One thing that comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -4,17 +4,18 @@
 //! stores are `bank`'s.
 //! Which thing comes next is `schedule`; which are tried is `enumerate`.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use super::{
-    bank::{Bank, Who},
+    bank::{Bank, LEASE, Who},
     program::{Answer, Cursor, Instruction, Next, Program, Reply},
 };
 
 /// There are so many processes.
 pub const PROCESSES: usize = 2;
-/// How long an operation waits for a lock, in seconds.
-const LOCK_WAIT: u64 = 5;
+/// How long an operation waits for a lock, and how long who sleeps or gives an operation time, in milliseconds.
+const LOCK_WAIT: u64 = 5_000;
+pub const SECOND: u64 = 1_000;
 
 /// Who delivers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +41,7 @@ pub struct System<'a> {
     pub messages: Vec<Fate>,
     /// The task that took the last step.
     pub last: Option<TaskId>,
-    /// Virtual time, in seconds, and when the last fault was.
+    /// Virtual time, in milliseconds, and when the last fault was.
     pub now: u64,
     pub last_fault: u64,
     /// Counts steps, for who waited longest.
@@ -49,8 +50,10 @@ pub struct System<'a> {
     pub deferred: Vec<(Delivery, usize)>,
     /// A fault so far changed nothing.
     pub idle: bool,
-    /// A handler has waited for a timer.
-    pub slept: bool,
+    /// A handler has waited for a timer, or looked at the clock.
+    pub looked: bool,
+    /// When what was written ends by itself.
+    pub deadlines: BTreeSet<u64>,
     /// The final answers that arrived, to which messages.
     pub heard: Vec<(usize, Answer)>,
 }
@@ -101,6 +104,8 @@ pub struct Task {
     pub expires: Option<u64>,
     /// The step since which it could run.
     pub since: u64,
+    /// What the clock showed while its handler ran.
+    pub times: Vec<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -154,7 +159,8 @@ impl<'a> System<'a> {
             step: 0,
             deferred: Vec::new(),
             idle: false,
-            slept: false,
+            looked: false,
+            deadlines: BTreeSet::new(),
             heard: Vec::new(),
         };
         for message in 0..amounts.len() {
@@ -205,6 +211,7 @@ impl<'a> System<'a> {
             gives_up: false,
             expires: None,
             since: self.step,
+            times: vec![self.now],
         });
         self.tasks.len() - 1
     }
@@ -218,16 +225,16 @@ impl<'a> System<'a> {
         match task.cursor.next(self.program) {
             Next::Sleep => {
                 task.cursor.awakes();
-                task.place = Place::Asleep(self.now + 1);
-                self.slept = true;
+                task.place = Place::Asleep(self.now + SECOND);
+                self.looked = true;
                 self.release_holds(at);
             }
             Next::Operation(instruction) => {
                 task.operations += 1;
                 task.place = Place::Operation(instruction);
                 if self.program.impatient {
-                    task.expires = Some(self.now + 1);
-                    self.slept = true;
+                    task.expires = Some(self.now + SECOND);
+                    self.looked = true;
                 }
             }
             Next::Answered(answer @ Answer::Done(_)) => {
@@ -272,9 +279,9 @@ impl<'a> System<'a> {
         let held = self.bank.is_owner(at);
         let reply = match injected {
             _ if gives_up => Reply::Failed,
-            None => self.bank.perform(self.who(at), instruction),
+            None => self.perform(at, instruction),
             Some(Injected::LoseReply) => {
-                self.bank.perform(self.who(at), instruction);
+                self.perform(at, instruction);
                 Reply::Failed
             }
             Some(Injected::Fail) => {
@@ -287,6 +294,15 @@ impl<'a> System<'a> {
         }
         self.tasks[at].cursor.answered(self.program, reply);
         self.arrive(at);
+    }
+
+    fn perform(&mut self, at: TaskId, instruction: Instruction) -> Reply {
+        self.looked |= self.bank.looks_at_clock(at, instruction);
+        let reply = self.bank.perform(self.who(at), instruction);
+        if (instruction, reply) == (Instruction::Lease, Reply::Fine) {
+            self.deadlines.insert(self.now + LEASE);
+        }
+        reply
     }
 
     /// The operation before which this delivery stands has not acted in time, and never will.
@@ -305,7 +321,7 @@ impl<'a> System<'a> {
     fn who(&self, at: TaskId) -> Who {
         let message = self.tasks[at].delivery.message;
         let said = self.tasks[at].cursor.would_say(self.program);
-        Who { task: at, message, amount: self.amounts[message], said }
+        Who { task: at, now: self.now, message, amount: self.amounts[message], said }
     }
 
     /// The lock is free: whoever waits for it may try again.
@@ -351,7 +367,7 @@ impl<'a> System<'a> {
             copy.settled = true;
             copy.due = None;
         } else if copy.in_flight == 0 && !copy.settled {
-            copy.due = Some(self.now + (1 << (copy.attempts - 1)));
+            copy.due = Some(self.now + (SECOND << (copy.attempts - 1)));
         }
         self.release_holds(at);
     }
@@ -399,6 +415,9 @@ impl<'a> System<'a> {
     pub fn set_clock(&mut self, to: u64) {
         let before = std::mem::replace(&mut self.now, to);
         for task in &mut self.tasks {
+            if to > before && !matches!(task.place, Place::Ack(_) | Place::Over) {
+                task.times.push(to);
+            }
             let woken = (before + 1..=to).contains(&task.wakes().unwrap_or(before));
             if woken {
                 task.since = self.step;
