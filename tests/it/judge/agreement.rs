@@ -15,7 +15,7 @@ use redeliver::{Anomaly, Delivery, DeliveryModel, Harness, Message, Messages, Ob
 use super::{
     bank::Seen,
     enumerate::{Judged, histories},
-    generate::{leasing_programs, programs, replying_programs},
+    generate::{leasing_programs, programs, replying_programs, spawning_programs},
     on_key_value::{KeyValues, key_values, over_key_values},
     program::Program,
     simulate::Model,
@@ -26,9 +26,11 @@ const AMOUNTS: [i64; 2] = [100, 300];
 /// So many programs are tried.
 const PROGRAMS: usize = 40;
 /// And so many of those that reply.
-const REPLYING: usize = 24;
+const REPLYING: usize = 16;
 /// And so many under a lease.
-const LEASING: usize = 12;
+const LEASING: usize = 8;
+/// And so many that spawn.
+const SPAWNING: usize = 4;
 /// A program with more histories of one fault than this is tried with one fault only.
 const MOST_FOR_TWO: usize = 36;
 
@@ -184,28 +186,32 @@ struct Agreed {
     counts: Counts,
 }
 
-/// Tries so many of these generated programs, always the same ones, over one and two messages. `faults` says up to how many
-/// faults, from the number of histories with at most one.
-fn agree(
+/// So many generated programs, always the same ones, each over one message, two, and up to so many.
+struct Trial {
     model: Model,
-    programs: impl Strategy<Value = Program>,
-    programs_tried: usize,
-    faults: impl Fn(usize) -> usize,
-) -> Agreed {
-    let mut runner = TestRunner::deterministic();
-    let mut agreed = Agreed::default();
-    for _ in 0..programs_tried {
-        let program = programs.new_tree(&mut runner).expect("a program").current();
-        for messages in 1..=AMOUNTS.len() {
-            let faults = faults(histories(model, &program, &AMOUNTS[..messages], 1).len());
-            let cell = Cell { model, program: program.clone(), messages, faults };
-            match cell.agreement() {
-                Ok(counts) => agreed.add(&counts),
-                Err(why) => panic!("{}", cell.shrunk(why)),
+    programs: usize,
+    messages: usize,
+}
+
+impl Trial {
+    /// What is agreed on over these programs. `faults` says up to how many faults, from the number of histories with at
+    /// most one.
+    fn agreed(&self, generator: impl Strategy<Value = Program>, faults: impl Fn(usize) -> usize) -> Agreed {
+        let mut runner = TestRunner::deterministic();
+        let mut agreed = Agreed::default();
+        for _ in 0..self.programs {
+            let program = generator.new_tree(&mut runner).expect("a program").current();
+            for messages in 1..=self.messages {
+                let faults = faults(histories(self.model, &program, &AMOUNTS[..messages], 1).len());
+                let cell = Cell { model: self.model, program: program.clone(), messages, faults };
+                match cell.agreement() {
+                    Ok(counts) => agreed.add(&counts),
+                    Err(why) => panic!("{}", cell.shrunk(why)),
+                }
             }
         }
+        agreed
     }
-    agreed
 }
 
 impl Agreed {
@@ -228,17 +234,26 @@ impl Agreed {
 
 #[test]
 fn the_search_meets_the_same_histories_as_plain_enumeration() {
-    agree(Model::AtLeastOnce, programs(), PROGRAMS, for_a_debug_build).print();
+    Trial { model: Model::AtLeastOnce, programs: PROGRAMS, messages: 2 }.agreed(programs(), for_a_debug_build).print();
 }
 
 #[test]
 fn the_search_and_plain_enumeration_agree_on_what_clients_hear() {
-    agree(Model::RequestReply, replying_programs(), REPLYING, for_a_debug_build).print();
+    Trial { model: Model::RequestReply, programs: REPLYING, messages: 2 }
+        .agreed(replying_programs(), for_a_debug_build)
+        .print();
 }
 
 #[test]
 fn the_search_and_plain_enumeration_agree_where_a_lease_ends_by_itself() {
-    agree(Model::AtLeastOnce, leasing_programs(), LEASING, for_a_debug_build).print();
+    Trial { model: Model::AtLeastOnce, programs: LEASING, messages: 1 }.agreed(leasing_programs(), |_| 1).print();
+}
+
+#[test]
+fn the_search_and_plain_enumeration_agree_on_what_handlers_spawn() {
+    Trial { model: Model::AtLeastOnce, programs: SPAWNING, messages: 2 }
+        .agreed(spawning_programs(), for_a_debug_build)
+        .print();
 }
 
 fn for_a_debug_build(histories: usize) -> usize {
@@ -248,19 +263,31 @@ fn for_a_debug_build(histories: usize) -> usize {
 #[test]
 #[cfg(not(debug_assertions))] // Minutes in a debug build.
 fn and_so_with_many_programs_and_more_faults() {
-    agree(Model::AtLeastOnce, programs(), 200, for_a_release_build).print();
+    Trial { model: Model::AtLeastOnce, programs: 200, messages: 2 }.agreed(programs(), for_a_release_build).print();
 }
 
 #[test]
 #[cfg(not(debug_assertions))] // Minutes in a debug build.
 fn they_agree_with_many_programs_that_reply_and_more_faults() {
-    agree(Model::RequestReply, replying_programs(), 200, for_a_release_build).print();
+    Trial { model: Model::RequestReply, programs: 200, messages: 2 }
+        .agreed(replying_programs(), for_a_release_build)
+        .print();
 }
 
 #[test]
 #[cfg(not(debug_assertions))] // Minutes in a debug build.
 fn they_agree_with_many_programs_under_a_lease_and_more_faults() {
-    agree(Model::AtLeastOnce, leasing_programs(), 200, for_a_release_build).print();
+    Trial { model: Model::AtLeastOnce, programs: 200, messages: 2 }
+        .agreed(leasing_programs(), for_a_release_build)
+        .print();
+}
+
+#[test]
+#[cfg(not(debug_assertions))] // Minutes in a debug build.
+fn they_agree_with_many_programs_that_spawn_and_more_faults() {
+    Trial { model: Model::AtLeastOnce, programs: 200, messages: 2 }
+        .agreed(spawning_programs(), for_a_release_build)
+        .print();
 }
 
 #[cfg(not(debug_assertions))]

@@ -143,7 +143,7 @@ impl<'a> Enumerator<'a> {
             self.with(system, faults, format!("crash {point}"), |system| system.crash(process));
         }
         if task.faults_past < LAST && !has_answered {
-            self.with(system, faults, format!("cancel {point}"), |system| system.end(at, false));
+            self.with(system, faults, format!("cancel {point}"), |system| system.cancel(at));
         }
         if task.faults_past < LAST && matches!(task.place, Place::Ack(Answer::Done(_))) {
             self.with(system, faults, format!("lose-ack {delivery}"), |system| system.end(at, false));
@@ -152,7 +152,7 @@ impl<'a> Enumerator<'a> {
         if task.faults_past < LAST && system.can_fail(at) {
             self.with(system, faults, format!("fail {point}"), |system| system.act(at, Some(Injected::Fail)));
         }
-        if !system.must_wait(at) && system.can_lose_reply(at) {
+        if !task.orphan && !system.must_wait(at) && system.can_lose_reply(at) {
             let lost = Some(Injected::LoseReply);
             self.with(system, faults, format!("lose-reply {point}"), |system| system.act(at, lost));
         }

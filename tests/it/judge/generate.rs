@@ -5,9 +5,9 @@ use proptest::{collection::vec, prelude::*, sample::select};
 use super::program::{
     Insert::{IfAbsent, Plain, Unique},
     Instruction::{
-        self, Apply, Begin, Check, Commit, Emit, Keep, Lease, Mark, Read, Recall, Release, Rollback, Set, Sleep,
+        self, Apply, Begin, Check, Commit, Emit, Keep, Lease, Mark, Read, Recall, Release, Rollback, Set, Sleep, Spawn,
     },
-    Program,
+    Job, Program,
 };
 
 /// A mutant has at most so many instructions: more make more histories, not other ones.
@@ -120,6 +120,29 @@ pub fn leasing_programs() -> impl Strategy<Value = Program> {
     let all: Vec<Instruction> = INSTRUCTIONS.iter().copied().chain([Lease, Release, Lease, Release]).collect();
     (bodies(leasing_shapes(), &all), prop::bool::weighted(0.1), prop::bool::weighted(0.1))
         .prop_map(|(body, again, impatient)| Program { again, impatient, ..Program::new(body) })
+}
+
+/// Handlers that let a task of their own do something, and wait for it.
+fn spawning_shapes() -> Vec<Vec<Instruction>> {
+    let (check, apply, emit) = (Check { leaves: true }, Spawn(Job::Apply), Spawn(Job::Emit));
+    vec![
+        vec![check, apply, Mark(Plain)],
+        vec![Mark(IfAbsent), apply],
+        vec![apply],
+        vec![Begin, check, Apply, Mark(Unique), Commit, emit],
+        vec![Begin, check, Mark(Plain), emit, Commit],
+        vec![check, Begin, apply, Mark(Unique), Commit],
+        vec![emit, Set, Mark(Unique)],
+        vec![Begin, check, Set, Mark(Plain), emit, Commit],
+    ]
+}
+
+/// A program that spawns.
+pub fn spawning_programs() -> impl Strategy<Value = Program> {
+    let all: Vec<Instruction> =
+        INSTRUCTIONS.iter().copied().chain([Spawn(Job::Apply), Spawn(Job::Emit)].repeat(2)).collect();
+    (bodies(spawning_shapes(), &all), prop::bool::weighted(0.1))
+        .prop_map(|(body, again)| Program { again, ..Program::new(body) })
 }
 
 /// A shape, with up to three changes, or now and then any of these instructions at all.

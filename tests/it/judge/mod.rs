@@ -11,7 +11,9 @@
 mod agreement;
 mod bank;
 mod by_hand;
+mod by_hand_leases;
 mod by_hand_replies;
+mod by_hand_tasks;
 mod enumerate;
 pub mod generate;
 pub mod on_key_value;

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use redeliver::{Delivery, Error, KeyValue, KeyValueTransaction, Outcome};
 
 use super::bank::LEASE;
-use super::program::{Answer, Cursor, Insert, Instruction, Next, Program, Reply, Said};
+use super::program::{Answer, Cursor, Insert, Instruction, Job, Next, Program, Reply, Said};
 
 /// What a handler over `KeyValue` is given: the bank, and the ledger that no transaction covers.
 pub type KeyValues = (KeyValue, KeyValue);
@@ -90,6 +90,16 @@ async fn on_key_values(
         (Instruction::Apply, None) => drop(bank.add("balance", amount).await?),
         (Instruction::Set, Some(open)) => open.put("value", &amount.to_string()).await?,
         (Instruction::Set, None) => bank.put("value", &amount.to_string()).await?,
+        (Instruction::Spawn(job), _) => {
+            let (bank, ledger) = (bank.clone(), ledger.clone());
+            let spawned = tokio::spawn(async move {
+                match job {
+                    Job::Apply => bank.add("balance", amount).await,
+                    Job::Emit => ledger.add("sum", amount).await,
+                }
+            });
+            spawned.await.expect("it does not panic")?;
+        }
         (Instruction::Lease, open) => {
             let won = match open {
                 Some(open) => open.put_if_absent("lease", &holder, Some(Duration::from_millis(LEASE))).await?,

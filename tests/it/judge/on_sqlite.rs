@@ -24,6 +24,7 @@ const LEDGER: &str = "CREATE TABLE ledger(sum INTEGER NOT NULL); INSERT INTO led
 
 /// The replies of programs are tried on the other store.
 const NO_REPLIES: &str = "no reply is kept here";
+const NO_TASKS: &str = "nothing is spawned here";
 /// Nothing ends by itself in SQLite.
 const NO_LEASES: &str = "there are no leases here";
 
@@ -100,6 +101,7 @@ async fn operation<'a>(
         (Instruction::Sleep, _) => unreachable!("who sleeps asks for nothing"),
         (Instruction::Read | Instruction::Keep | Instruction::Recall, _) => unreachable!("{NO_REPLIES}"),
         (Instruction::Lease | Instruction::Release, _) => unreachable!("{NO_LEASES}"),
+        (Instruction::Spawn(_), _) => unreachable!("{NO_TASKS}"),
     }
 }
 
@@ -135,6 +137,7 @@ fn statement(instruction: Instruction, bank: &Connection, id: &str, amount: i64)
         Instruction::Emit | Instruction::Sleep => unreachable!("plain code has no ledger and does not sleep"),
         Instruction::Read | Instruction::Keep | Instruction::Recall => unreachable!("{NO_REPLIES}"),
         Instruction::Lease | Instruction::Release => unreachable!("{NO_LEASES}"),
+        Instruction::Spawn(_) => unreachable!("{NO_TASKS}"),
     }
 }
 

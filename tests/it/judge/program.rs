@@ -50,6 +50,8 @@ pub enum Instruction {
     Read,
     /// Keeps the reply that it would give now, for this message.
     Keep,
+    /// Spawns a task that does one thing outside any transaction, and waits for its end.
+    Spawn(Job),
     /// Takes the lease, which is one for all messages and ends by itself after half a minute. Where somebody has it: asks for
     /// a retry.
     Lease,
@@ -57,6 +59,23 @@ pub enum Instruction {
     Release,
     /// Looks for the reply that was kept for this message. Where there is one: answers done with that.
     Recall,
+}
+
+/// What a spawned task does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Job {
+    Apply,
+    Emit,
+}
+
+impl Job {
+    /// The same as an instruction.
+    pub fn instruction(self) -> Instruction {
+        match self {
+            Self::Apply => Instruction::Apply,
+            Self::Emit => Instruction::Emit,
+        }
+    }
 }
 
 /// What a reply says.
@@ -251,6 +270,8 @@ impl fmt::Display for Instruction {
             Instruction::Rollback => "roll back",
             Instruction::Emit => "ledger += amount",
             Instruction::Sleep => "sleep 1 s",
+            Instruction::Spawn(Job::Apply) => "spawn { balance += amount }, and wait for it",
+            Instruction::Spawn(Job::Emit) => "spawn { ledger += amount }, and wait for it",
             Instruction::Lease => "lease for 30 s, or fail",
             Instruction::Release => "give the lease back",
             Instruction::Read => "reply = balance",

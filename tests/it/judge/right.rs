@@ -81,7 +81,11 @@ fn reference(system: &System<'_>, amounts: &[i64], order: &[usize], times: &[u64
         let at = system.deliver(*message, 0);
         loop {
             match system.tasks[at].place {
-                Place::Operation(_) => system.act(at, None),
+                Place::Operation(_) => {
+                    // What it spawned may wait for its own transaction.
+                    system.tasks[at].gives_up = system.must_wait(at);
+                    system.act(at, None);
+                }
                 Place::Fresh => system.arrive(at),
                 Place::Asleep(until) => {
                     system.now = until;

@@ -46,7 +46,7 @@ impl System<'_> {
     fn runnable(&self) -> Option<TaskId> {
         let last = self.last.filter(|last| self.can_run(*last));
         let able = (0..self.tasks.len()).filter(|at| self.can_run(*at));
-        last.or_else(|| able.min_by_key(|at| (self.tasks[*at].since, *at)))
+        last.or_else(|| able.min_by_key(|at| (self.tasks[*at].since, self.tasks[*at].rank)))
     }
 
     fn due_copy(&self) -> Option<usize> {

@@ -39,6 +39,8 @@ pub struct System<'a> {
     pub copies: Vec<Copy>,
     pub tasks: Vec<Task>,
     pub messages: Vec<Fate>,
+    /// How many deliveries, and tasks that they spawned, have begun.
+    begun: u64,
     /// The task that took the last step.
     pub last: Option<TaskId>,
     /// Virtual time, in milliseconds, and when the last fault was.
@@ -90,6 +92,13 @@ pub struct Task {
     copy: usize,
     cursor: Cursor,
     pub place: Place,
+    /// It stands before the operation of a task that it spawned, on a connection of that one's own.
+    pub spawned: bool,
+    /// Its handler is gone: it is what that had spawned, and does one thing more.
+    pub orphan: bool,
+    /// Of those who could run from one moment on, who goes first.
+    pub rank: u64,
+    handler_rank: u64,
     /// How many operations it has asked for, the one that it stands before included.
     operations: u32,
     /// Faults at one point act in this order: those up to here are over.
@@ -110,7 +119,7 @@ pub struct Task {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The handler has not been called.
+    /// The handler has not been called, or what it spawned has come to its end: it goes on in its turn.
     Fresh,
     /// It waits until then, at no point.
     Asleep(u64),
@@ -153,6 +162,7 @@ impl<'a> System<'a> {
             copies: Vec::new(),
             tasks: Vec::new(),
             messages: vec![Fate::default(); amounts.len()],
+            begun: 0,
             last: None,
             now: 0,
             last_fault: 0,
@@ -203,6 +213,10 @@ impl<'a> System<'a> {
             copy,
             cursor: Cursor::default(),
             place: Place::Fresh,
+            spawned: false,
+            orphan: false,
+            rank: 0,
+            handler_rank: 0,
             operations: 0,
             faults_past: 0,
             hold: None,
@@ -213,7 +227,14 @@ impl<'a> System<'a> {
             since: self.step,
             times: vec![self.now],
         });
+        self.in_line(self.tasks.len() - 1);
         self.tasks.len() - 1
+    }
+
+    /// Of those who can run from now on, this one comes after all that have begun.
+    fn in_line(&mut self, at: TaskId) {
+        self.begun += 1;
+        self.tasks[at].rank = self.begun;
     }
 
     /// The delivery goes on to its next point, or ends there.
@@ -228,6 +249,11 @@ impl<'a> System<'a> {
                 task.place = Place::Asleep(self.now + SECOND);
                 self.looked = true;
                 self.release_holds(at);
+            }
+            Next::Operation(Instruction::Spawn(job)) => {
+                task.operations += 1;
+                task.place = Place::Operation(job.instruction());
+                self.begins_task(at);
             }
             Next::Operation(instruction) => {
                 task.operations += 1;
@@ -248,11 +274,38 @@ impl<'a> System<'a> {
         }
     }
 
+    /// It waits for the task that it spawned just now, which can run from now on and is another one.
+    fn begins_task(&mut self, at: TaskId) {
+        self.looked = true;
+        self.last = None;
+        let own_rank = self.tasks[at].rank;
+        self.in_line(at);
+        let task = &mut self.tasks[at];
+        task.spawned = true;
+        task.since = self.step;
+        task.handler_rank = own_rank;
+    }
+
+    /// That task has ended: the handler can run again.
+    fn ends_task(&mut self, at: TaskId) {
+        self.last = None;
+        let task = &mut self.tasks[at];
+        task.spawned = false;
+        task.rank = task.handler_rank;
+        task.since = self.step;
+        task.place = if task.orphan { Place::Over } else { Place::Fresh };
+    }
+
+    /// Whose connection its operation is on.
+    fn connection(&self, at: TaskId) -> TaskId {
+        if self.tasks[at].spawned { TaskId::MAX - at } else { at }
+    }
+
     /// Whether the operation before which this delivery stands finds the lock taken. Once it has waited long enough it
     /// does not wait again.
     pub fn must_wait(&self, at: TaskId) -> bool {
         let task = &self.tasks[at];
-        matches!(task.place, Place::Operation(next) if !task.gives_up && self.bank.must_wait(at, next))
+        matches!(task.place, Place::Operation(next) if !task.gives_up && self.bank.must_wait(self.connection(at), next))
     }
 
     /// It waits for the lock; whoever stood for it goes on.
@@ -285,7 +338,7 @@ impl<'a> System<'a> {
                 Reply::Failed
             }
             Some(Injected::Fail) => {
-                self.bank.fail(at, instruction);
+                self.bank.fail(self.connection(at), instruction);
                 Reply::Failed
             }
         };
@@ -293,11 +346,11 @@ impl<'a> System<'a> {
             self.unlocked();
         }
         self.tasks[at].cursor.answered(self.program, reply);
-        self.arrive(at);
+        if self.tasks[at].spawned { self.ends_task(at) } else { self.arrive(at) }
     }
 
     fn perform(&mut self, at: TaskId, instruction: Instruction) -> Reply {
-        self.looked |= self.bank.looks_at_clock(at, instruction);
+        self.looked |= self.bank.looks_at_clock(self.connection(at), instruction);
         let reply = self.bank.perform(self.who(at), instruction);
         if (instruction, reply) == (Instruction::Lease, Reply::Fine) {
             self.deadlines.insert(self.now + LEASE);
@@ -321,7 +374,7 @@ impl<'a> System<'a> {
     fn who(&self, at: TaskId) -> Who {
         let message = self.tasks[at].delivery.message;
         let said = self.tasks[at].cursor.would_say(self.program);
-        Who { task: at, now: self.now, message, amount: self.amounts[message], said }
+        Who { task: self.connection(at), now: self.now, message, amount: self.amounts[message], said }
     }
 
     /// The lock is free: whoever waits for it may try again.
@@ -352,8 +405,22 @@ impl<'a> System<'a> {
         !self.is_over(message) || self.model == Model::RequestReply && self.copies.iter().any(waits)
     }
 
+    /// The handler is dropped where it stands. What it spawned goes on.
+    pub fn cancel(&mut self, at: TaskId) {
+        if self.tasks[at].spawned {
+            let orphan = Task { orphan: true, faults_past: u8::MAX, ..self.tasks[at].clone() };
+            self.tasks.push(orphan);
+            self.last = Some(self.tasks.len() - 1);
+        }
+        self.end(at, false);
+    }
+
     /// A delivery ends, and the broker knows it as acknowledged or not.
     pub fn end(&mut self, at: TaskId, acked: bool) {
+        if self.tasks[at].orphan {
+            self.tasks[at].place = Place::Over;
+            return;
+        }
         if self.bank.close(at, false) {
             self.unlocked();
         }
