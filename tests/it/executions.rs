@@ -274,6 +274,6 @@ fn every_history_that_the_search_visits_is_made_again_from_its_execution() {
 fn patient() -> impl Strategy<Value = Program> {
     programs().prop_map(|program| {
         let body = program.body.into_iter().filter(|instruction| *instruction != Instruction::Sleep);
-        Program { body: body.collect(), impatient: false, again: program.again }
+        Program { body: body.collect(), impatient: false, ..program }
     })
 }

@@ -10,20 +10,27 @@ use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::TestRunner,
 };
-use redeliver::{Anomaly, Delivery, Harness, Message, Messages, Observation};
+use redeliver::{Anomaly, Delivery, DeliveryModel, Harness, Message, Messages, Observation};
 
 use super::{
     bank::Seen,
     enumerate::{Judged, histories},
-    generate::programs,
+    generate::{leasing_programs, programs, replying_programs, spawning_programs},
     on_key_value::{KeyValues, key_values, over_key_values},
     program::{Instruction, Program},
+    simulate::Model,
 };
 
 /// What messages carry: sums tell which of them took effect how often.
 const AMOUNTS: [i64; 2] = [100, 300];
 /// So many programs are tried.
 const PROGRAMS: usize = 40;
+/// And so many of those that reply.
+const REPLYING: usize = 16;
+/// And so many under a lease.
+const LEASING: usize = 8;
+/// And so many that spawn.
+const SPAWNING: usize = 4;
 /// A program with more histories of one fault than this is tried with one fault only.
 const MOST_FOR_TWO: usize = 36;
 
@@ -33,9 +40,10 @@ impl Met {
     }
 }
 
-/// One program to agree on, over so many messages and with up to so many faults.
+/// One program to agree on, under this model, over so many messages and with up to so many faults.
 #[derive(Clone)]
 struct Cell {
+    model: Model,
     program: Program,
     messages: usize,
     faults: usize,
@@ -57,7 +65,11 @@ impl Cell {
     fn survey(&self, skips: bool) -> Result<BTreeMap<Key, Met>, String> {
         let program = self.program.clone();
         let messages = AMOUNTS[..self.messages].iter().enumerate();
-        let survey = Harness::new(key_values()).faults(self.faults).skips(skips).survey(
+        let model = match self.model {
+            Model::AtLeastOnce => DeliveryModel::at_least_once(),
+            Model::RequestReply => DeliveryModel::request_reply(),
+        };
+        let survey = Harness::new(key_values()).model(model).faults(self.faults).skips(skips).survey(
             Messages::exactly(messages.map(|(at, amount)| Message::new(format!("m{at}"), *amount))),
             async move |stores: &KeyValues, message: &Delivery<i64>| over_key_values(&program, stores, message).await,
         );
@@ -81,7 +93,7 @@ impl Cell {
 
     /// What the two sides agree on, or the first thing that they do not.
     fn agreement(&self) -> Result<Counts, String> {
-        let enumerated = histories(&self.program, &AMOUNTS[..self.messages], self.faults);
+        let enumerated = histories(self.model, &self.program, &AMOUNTS[..self.messages], self.faults);
         let searched = self.survey(false)?;
         let mut counts = vec![(0, 0); self.faults + 1];
         for one in &enumerated {
@@ -174,23 +186,32 @@ struct Agreed {
     counts: Counts,
 }
 
-/// Tries so many generated programs, always the same ones, over one and two messages. `faults` says up to how many faults,
-/// from the number of histories with at most one.
-fn agree(programs_tried: usize, faults: impl Fn(usize) -> usize) -> Agreed {
-    let mut runner = TestRunner::deterministic();
-    let mut agreed = Agreed::default();
-    for _ in 0..programs_tried {
-        let program = programs().new_tree(&mut runner).expect("a program").current();
-        for messages in 1..=AMOUNTS.len() {
-            let faults = faults(histories(&program, &AMOUNTS[..messages], 1).len());
-            let cell = Cell { program: program.clone(), messages, faults };
-            match cell.agreement() {
-                Ok(counts) => agreed.add(&counts),
-                Err(why) => panic!("{}", cell.shrunk(why)),
+/// So many generated programs, always the same ones, each over one message, two, and up to so many.
+struct Trial {
+    model: Model,
+    programs: usize,
+    messages: usize,
+}
+
+impl Trial {
+    /// What is agreed on over these programs. `faults` says up to how many faults, from the number of histories with at
+    /// most one.
+    fn agreed(&self, generator: impl Strategy<Value = Program>, faults: impl Fn(usize) -> usize) -> Agreed {
+        let mut runner = TestRunner::deterministic();
+        let mut agreed = Agreed::default();
+        for _ in 0..self.programs {
+            let program = generator.new_tree(&mut runner).expect("a program").current();
+            for messages in 1..=self.messages {
+                let faults = faults(histories(self.model, &program, &AMOUNTS[..messages], 1).len());
+                let cell = Cell { model: self.model, program: program.clone(), messages, faults };
+                match cell.agreement() {
+                    Ok(counts) => agreed.add(&counts),
+                    Err(why) => panic!("{}", cell.shrunk(why)),
+                }
             }
         }
+        agreed
     }
-    agreed
 }
 
 impl Agreed {
@@ -213,7 +234,30 @@ impl Agreed {
 
 #[test]
 fn the_search_meets_the_same_histories_as_plain_enumeration() {
-    agree(PROGRAMS, |histories| if histories <= MOST_FOR_TWO { 2 } else { 1 }).print();
+    Trial { model: Model::AtLeastOnce, programs: PROGRAMS, messages: 2 }.agreed(programs(), for_a_debug_build).print();
+}
+
+#[test]
+fn the_search_and_plain_enumeration_agree_on_what_clients_hear() {
+    Trial { model: Model::RequestReply, programs: REPLYING, messages: 2 }
+        .agreed(replying_programs(), for_a_debug_build)
+        .print();
+}
+
+#[test]
+fn the_search_and_plain_enumeration_agree_where_a_lease_ends_by_itself() {
+    Trial { model: Model::AtLeastOnce, programs: LEASING, messages: 1 }.agreed(leasing_programs(), |_| 1).print();
+}
+
+#[test]
+fn the_search_and_plain_enumeration_agree_on_what_handlers_spawn() {
+    Trial { model: Model::AtLeastOnce, programs: SPAWNING, messages: 2 }
+        .agreed(spawning_programs(), for_a_debug_build)
+        .print();
+}
+
+fn for_a_debug_build(histories: usize) -> usize {
+    if histories <= MOST_FOR_TWO { 2 } else { 1 }
 }
 
 #[test]
@@ -223,7 +267,7 @@ fn they_agree_on_what_they_once_disagreed_on() {
     // Who waits for the lock beyond its patience, and who gives up before it has it.
     let impatient = Program { impatient: true, ..sleeps_with_the_lock.clone() };
     for (program, messages) in [(sleeps_with_the_lock, 2), (impatient, 1)] {
-        let cell = Cell { program, messages, faults: 2 };
+        let cell = Cell { model: Model::AtLeastOnce, program, messages, faults: 2 };
         if let Err(why) = cell.agreement() {
             panic!("{}", cell.shrunk(why));
         }
@@ -233,10 +277,38 @@ fn they_agree_on_what_they_once_disagreed_on() {
 #[test]
 #[cfg(not(debug_assertions))] // Minutes in a debug build.
 fn and_so_with_many_programs_and_more_faults() {
-    let faults = |histories| match histories {
+    Trial { model: Model::AtLeastOnce, programs: 200, messages: 2 }.agreed(programs(), for_a_release_build).print();
+}
+
+#[test]
+#[cfg(not(debug_assertions))] // Minutes in a debug build.
+fn they_agree_with_many_programs_that_reply_and_more_faults() {
+    Trial { model: Model::RequestReply, programs: 200, messages: 2 }
+        .agreed(replying_programs(), for_a_release_build)
+        .print();
+}
+
+#[test]
+#[cfg(not(debug_assertions))] // Minutes in a debug build.
+fn they_agree_with_many_programs_under_a_lease_and_more_faults() {
+    Trial { model: Model::AtLeastOnce, programs: 200, messages: 2 }
+        .agreed(leasing_programs(), for_a_release_build)
+        .print();
+}
+
+#[test]
+#[cfg(not(debug_assertions))] // Minutes in a debug build.
+fn they_agree_with_many_programs_that_spawn_and_more_faults() {
+    Trial { model: Model::AtLeastOnce, programs: 200, messages: 2 }
+        .agreed(spawning_programs(), for_a_release_build)
+        .print();
+}
+
+#[cfg(not(debug_assertions))]
+fn for_a_release_build(histories: usize) -> usize {
+    match histories {
         ..=22 => 3,
         ..=150 => 2,
         _ => 1,
-    };
-    agree(200, faults).print();
+    }
 }

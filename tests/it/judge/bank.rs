@@ -4,15 +4,18 @@
 //! written outside one waits for it, and reads outside one see what was committed. The ledger is another store, and in no
 //! transaction.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    program::{Instruction, Reply},
+    program::{Instruction, Reply, Said},
     simulate::TaskId,
 };
 
 /// What is seen in the end: the balance, the value and the other store's ledger.
 pub type Seen = (i64, Option<i64>, i64);
+
+/// How long a lease lasts, in milliseconds.
+pub const LEASE: u64 = 30_000;
 
 /// Both stores.
 #[derive(Clone, Debug, Default)]
@@ -35,14 +38,20 @@ struct Data {
     marks: BTreeSet<usize>,
     balance: i64,
     value: Option<i64>,
+    /// The replies that were kept, which nobody sees.
+    replies: BTreeMap<usize, Option<Said>>,
+    /// Who has the lease, and when it ends; it stands for longer than that.
+    lease: Option<(TaskId, u64)>,
 }
 
-/// Who does something, and for which message.
+/// Who does something, when, for which message, and what it would reply now.
 #[derive(Clone, Copy, Debug)]
 pub struct Who {
     pub task: TaskId,
+    pub now: u64,
     pub message: usize,
     pub amount: i64,
+    pub said: Option<Said>,
 }
 
 impl Bank {
@@ -53,8 +62,8 @@ impl Bank {
 
     /// Whether this finds the lock taken by somebody else.
     pub fn must_wait(&self, task: TaskId, instruction: Instruction) -> bool {
-        let locks =
-            matches!(instruction, Instruction::Begin | Instruction::Mark(_) | Instruction::Apply | Instruction::Set);
+        use Instruction::{Apply, Begin, Keep, Lease, Mark, Release, Set};
+        let locks = matches!(instruction, Begin | Mark(_) | Apply | Set | Keep | Lease | Release);
         locks && self.transaction.as_ref().is_some_and(|open| open.owner != task)
     }
 
@@ -102,6 +111,13 @@ impl Bank {
         self.transaction.as_ref().is_some_and(|open| open.owner == task)
     }
 
+    /// Whether whoever does this looks at the clock: what it meets or writes ends by itself.
+    pub fn looks_at_clock(&self, task: TaskId, instruction: Instruction) -> bool {
+        let own = self.transaction.as_ref().filter(|open| open.owner == task);
+        let data = own.map_or(&self.committed, |open| &open.data);
+        instruction == Instruction::Lease || instruction == Instruction::Release && data.lease.is_some()
+    }
+
     /// Whether this can take effect and return an error: what changes something durable can, and so can the commit of a
     /// transaction that wrote.
     pub fn can_lose_reply(&self, who: Who, instruction: Instruction) -> bool {
@@ -121,6 +137,16 @@ impl Data {
             Instruction::Mark(_) if !self.marks.insert(who.message) => return Reply::Present,
             Instruction::Apply => self.balance += who.amount,
             Instruction::Set => self.value = Some(who.amount),
+            Instruction::Lease if self.lease.is_some_and(|(_, until)| who.now < until) => return Reply::Present,
+            Instruction::Lease => self.lease = Some((who.task, who.now + LEASE)),
+            Instruction::Release => {
+                self.lease.take_if(|(holder, until)| *holder == who.task && who.now < *until);
+            }
+            Instruction::Read => return Reply::Found(Some(Said::Balance(self.balance))),
+            Instruction::Keep => drop(self.replies.insert(who.message, who.said)),
+            Instruction::Recall => {
+                return self.replies.get(&who.message).map_or(Reply::Fine, |kept| Reply::Found(*kept));
+            }
             _ => {}
         }
         Reply::Fine

@@ -15,13 +15,14 @@ use super::{
         Instruction::{self, Apply, Begin, Check, Commit, Emit, Mark, Set, Sleep},
         Program,
     },
+    simulate::Model,
 };
 
 const CHECK: Instruction = Check { leaves: true };
 
 fn of(body: &[Instruction], messages: usize, faults: usize) -> Vec<Judged> {
     let amounts = [100, 300];
-    histories(&Program::new(body.iter().copied()), &amounts[..messages], faults)
+    histories(Model::AtLeastOnce, &Program::new(body.iter().copied()), &amounts[..messages], faults)
 }
 
 /// The fewest faults with which this is violated, of up to so many.
@@ -133,7 +134,7 @@ fn who_sleeps_between_the_check_and_the_effect_needs_no_more_than_a_second_messa
 #[test]
 fn an_operation_that_is_given_up_never_acts() {
     let program = Program { impatient: true, ..Program::new([Apply]) };
-    let all = histories(&program, &[100], 1);
+    let all = histories(Model::AtLeastOnce, &program, &[100], 1);
     // The clock jumps before it acts: it is given up, and the message is handled a second later.
     let jumps = all.iter().filter(|history| history.to_string().starts_with("[advance m0#1.1 "));
     assert_eq!(jumps.clone().count(), 5);

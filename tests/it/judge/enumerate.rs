@@ -2,15 +2,16 @@
 //!
 //! At each point, where a message is handled and where one is handed out, it goes on without a fault and, while there are
 //! faults left, once with each fault that can happen there. So each history is one path, met once, and nothing is skipped.
-//! At its end each is judged: exactly once, against every order of the messages that real time allows.
+//! At its end each is judged, by `right`.
 
 use std::{collections::BTreeSet, fmt};
 
 use super::{
     bank::Seen,
-    program::Program,
+    program::{Answer, Program},
+    right::is_right,
     schedule::Move,
-    simulate::{Delivery, Injected, Place, System, TaskId},
+    simulate::{Delivery, Injected, Model, Place, System, TaskId},
 };
 
 /// One fault, written as histories write it.
@@ -35,13 +36,13 @@ const BESIDE: u8 = 2;
 const PAUSE: u8 = 3;
 const LAST: u8 = 4;
 
-/// By how many seconds the clock is advanced, where anybody waited for a timer.
-const LADDER: [u64; 5] = [1, 31, 301, 3_601, 86_401];
+/// By how many milliseconds the clock is advanced, where anybody waited for a timer or looked at the clock.
+const LADDER: [u64; 5] = [1_000, 31_000, 301_000, 3_601_000, 86_401_000];
 
 /// Every history of this program over messages of these amounts, with at most so many faults.
-pub fn histories(program: &Program, amounts: &[i64], faults: usize) -> Vec<Judged> {
-    let mut enumerator = Enumerator { program, amounts, most: faults, found: Vec::new() };
-    enumerator.go_on(System::new(program, amounts), Vec::new());
+pub fn histories(model: Model, program: &Program, amounts: &[i64], faults: usize) -> Vec<Judged> {
+    let mut enumerator = Enumerator { amounts, most: faults, found: Vec::new() };
+    enumerator.go_on(System::new(model, program, amounts), Vec::new());
     enumerator.found
 }
 
@@ -58,7 +59,6 @@ pub fn counts(histories: &[Judged]) -> Vec<(usize, usize)> {
 }
 
 struct Enumerator<'a> {
-    program: &'a Program,
     amounts: &'a [i64],
     most: usize,
     found: Vec<Judged>,
@@ -81,7 +81,7 @@ impl<'a> Enumerator<'a> {
             go(&mut system, next);
             self.branch_at_handling(&system, &faults, &handled_before);
         }
-        let violated = !agrees(self.program, self.amounts, &system);
+        let violated = !is_right(&system, self.amounts);
         self.found.push(Judged { faults, violated, idle: system.idle, seen: system.bank.seen() });
     }
 
@@ -100,6 +100,7 @@ impl<'a> Enumerator<'a> {
     /// The faults that can happen at the point before which this delivery stands.
     fn branch_at_point(&mut self, system: &System<'a>, faults: &[Fault], at: TaskId) {
         let task = &system.tasks[at];
+        let has_answered = matches!(task.place, Place::Ack(_));
         if faults.len() == self.most
             || task.gives_up
             || matches!(task.place, Place::Fresh | Place::Asleep(_))
@@ -107,9 +108,9 @@ impl<'a> Enumerator<'a> {
         {
             return;
         }
-        if task.faults_past < ADVANCE && sleeps(system) {
-            for by in LADDER {
-                self.with(system, faults, format!("advance {} {by}s", task.point()), |system| {
+        if task.faults_past < ADVANCE {
+            for by in jumps(system) {
+                self.with(system, faults, format!("advance {} {}", task.point(), amount(by)), |system| {
                     system.tasks[at].faults_past = ADVANCE;
                     system.jump(system.now + by);
                     system.last_fault = system.now;
@@ -124,7 +125,7 @@ impl<'a> Enumerator<'a> {
             });
         }
         // Beside an acknowledgement a second copy is the one that is held until the message is handled.
-        if task.faults_past < BESIDE && task.place != Place::Ack {
+        if task.faults_past < BESIDE && !has_answered {
             let duplicate = format!("duplicate m{} at {point}", delivery.message);
             self.with(system, faults, duplicate, |system| {
                 system.tasks[at].faults_past = BESIDE;
@@ -141,17 +142,17 @@ impl<'a> Enumerator<'a> {
         if task.faults_past < LAST {
             self.with(system, faults, format!("crash {point}"), |system| system.crash(process));
         }
-        if task.faults_past < LAST && task.place != Place::Ack {
-            self.with(system, faults, format!("cancel {point}"), |system| system.end(at, false));
+        if task.faults_past < LAST && !has_answered {
+            self.with(system, faults, format!("cancel {point}"), |system| system.cancel(at));
         }
-        if task.faults_past < LAST && task.place == Place::Ack {
+        if task.faults_past < LAST && matches!(task.place, Place::Ack(Answer::Done(_))) {
             self.with(system, faults, format!("lose-ack {delivery}"), |system| system.end(at, false));
         }
         // A connection breaks where the operation begins to wait for a lock; a reply is lost where it has acted.
         if task.faults_past < LAST && system.can_fail(at) {
             self.with(system, faults, format!("fail {point}"), |system| system.act(at, Some(Injected::Fail)));
         }
-        if !system.must_wait(at) && system.can_lose_reply(at) {
+        if !task.orphan && !system.must_wait(at) && system.can_lose_reply(at) {
             let lost = Some(Injected::LoseReply);
             self.with(system, faults, format!("lose-reply {point}"), |system| system.act(at, lost));
         }
@@ -169,7 +170,7 @@ impl<'a> Enumerator<'a> {
         };
         for past in (0..self.amounts.len()).filter(|past| *past != delivery.message) {
             let was = system.deferred.contains(&(delivery, past)) || system.lifted.contains(&(delivery, past));
-            if system.messages[past].handled.is_none() && !was {
+            if !system.is_over(past) && !was {
                 self.with(system, faults, format!("defer {what} past m{past}"), |system| {
                     system.deferred.push((delivery, past));
                 });
@@ -196,10 +197,25 @@ fn is_handled(system: &System<'_>) -> Vec<bool> {
     system.messages.iter().map(|fate| fate.handled.is_some()).collect()
 }
 
-/// Whether anybody waits for a timer before everything is over, if no further fault comes.
-fn sleeps(system: &System<'_>) -> bool {
+/// By how much the clock may jump here: to what ends by itself, one tick to either side of that, and up the ladder.
+fn jumps(system: &System<'_>) -> BTreeSet<u64> {
+    let ahead = system.deadlines.range(system.now..).map(|deadline| deadline - system.now);
+    let mut jumps: BTreeSet<u64> = ahead.flat_map(|by| [by.saturating_sub(1), by, by + 1]).collect();
+    if looks(system) {
+        jumps.extend(LADDER);
+    }
+    jumps.remove(&0);
+    jumps
+}
+
+fn amount(by: u64) -> String {
+    if by.is_multiple_of(1_000) { format!("{}s", by / 1_000) } else { format!("{by}ms") }
+}
+
+/// Whether anybody looks at the clock before everything is over, if no further fault comes.
+fn looks(system: &System<'_>) -> bool {
     let mut system = system.clone();
-    while !system.slept {
+    while !system.looked {
         let Some(next) = system.next_move() else { return false };
         system.step += 1;
         go(&mut system, next);
@@ -238,60 +254,10 @@ fn turn(system: &mut System<'_>, at: TaskId) {
         Place::Operation(_) if system.tasks[at].has_expired(system.now) => system.expire(at),
         Place::Operation(_) if system.must_wait(at) => system.park(at),
         Place::Operation(_) => system.act(at, None),
-        Place::Ack => system.end(at, true),
+        Place::Ack(_) => system.hear(at),
         Place::Fresh | Place::Asleep(_) => system.arrive(at),
         Place::Over => unreachable!("a delivery that is over takes no turn"),
     }
-}
-
-/// Whether every message was handled, and what is seen is what some order leaves that real time allows.
-fn agrees(program: &Program, amounts: &[i64], system: &System<'_>) -> bool {
-    if system.messages.iter().any(|fate| fate.handled.is_none()) {
-        return false;
-    }
-    let mut allowed = BTreeSet::new();
-    for order in orders(amounts.len()) {
-        let respects = order.iter().enumerate().all(|(at, later)| {
-            // Nobody who comes after it was handled before it was first delivered.
-            order[at..].iter().all(|after| system.messages[*after].handled >= system.messages[*later].delivered)
-        });
-        if respects {
-            allowed.extend(reference(program, amounts, &order));
-        }
-    }
-    allowed.contains(&system.bank.seen())
-}
-
-/// What one delivery of each message leaves, in this order and without a fault; nothing if a handler fails in it.
-fn reference(program: &Program, amounts: &[i64], order: &[usize]) -> Option<Seen> {
-    let mut system = System::new(program, amounts);
-    for message in order {
-        let at = system.deliver(*message, 0);
-        loop {
-            match system.tasks[at].place {
-                Place::Operation(_) => system.act(at, None),
-                Place::Fresh | Place::Asleep(_) => system.arrive(at),
-                Place::Ack => break system.end(at, true),
-                Place::Over => return None,
-            }
-        }
-    }
-    Some(system.bank.seen())
-}
-
-fn orders(messages: usize) -> Vec<Vec<usize>> {
-    let mut orders = vec![Vec::new()];
-    for message in 0..messages {
-        let longer = orders.iter().flat_map(|order: &Vec<usize>| {
-            (0..=order.len()).map(move |at| {
-                let mut order = order.clone();
-                order.insert(at, message);
-                order
-            })
-        });
-        orders = longer.collect();
-    }
-    orders
 }
 
 impl fmt::Display for Fault {

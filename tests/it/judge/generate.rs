@@ -4,12 +4,30 @@ use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::program::{
     Insert::{IfAbsent, Plain, Unique},
-    Instruction::{self, Apply, Begin, Check, Commit, Emit, Mark, Rollback, Set, Sleep},
-    Program,
+    Instruction::{
+        self, Apply, Begin, Check, Commit, Emit, Keep, Lease, Mark, Read, Recall, Release, Rollback, Set, Sleep, Spawn,
+    },
+    Job, Program,
 };
 
 /// A mutant has at most so many instructions: more make more histories, not other ones.
 const MOST_INSTRUCTIONS: usize = 8;
+
+/// What a program may do that replies with nothing.
+const INSTRUCTIONS: &[Instruction] = &[
+    Check { leaves: true },
+    Check { leaves: false },
+    Mark(Unique),
+    Mark(IfAbsent),
+    Mark(Plain),
+    Apply,
+    Set,
+    Begin,
+    Commit,
+    Rollback,
+    Emit,
+    Sleep,
+];
 
 /// Handlers that someone would write. Most are right for some guarantee; the first is right for all.
 pub fn shapes() -> Vec<Vec<Instruction>> {
@@ -38,17 +56,103 @@ pub fn shapes() -> Vec<Vec<Instruction>> {
 
 /// A program: a shape, with up to three changes, or now and then any instructions at all.
 pub fn programs() -> impl Strategy<Value = Program> {
-    let body = prop_oneof![
-        4 => (select(shapes()), vec(changes(), 0..=3)).prop_map(|(body, changes)| {
-            changes.iter().fold(body, |body, change| change.made_to(body))
-        }),
-        1 => vec(instructions(), 1..=5),
-    ];
+    let body = bodies(shapes(), INSTRUCTIONS);
     (body, prop::bool::weighted(0.15), prop::bool::weighted(0.1)).prop_map(|(body, again, impatient)| Program {
-        body,
         again,
         impatient,
+        ..Program::new(body)
     })
+}
+
+/// Handlers that answer a client. Right are those that keep the reply with the effect, and those whose reply is always the
+/// same.
+fn replying_shapes() -> Vec<Vec<Instruction>> {
+    let check = Check { leaves: true };
+    vec![
+        vec![Begin, Recall, Apply, Read, Keep, Commit],
+        vec![Recall, Begin, Recall, Apply, Read, Keep, Commit],
+        vec![Begin, check, Apply, Mark(Plain), Commit],
+        vec![Begin, check, Apply, Mark(Plain), Commit, Read],
+        vec![Begin, check, Apply, Mark(Unique), Read, Keep, Commit],
+        vec![Recall, Begin, Apply, Mark(Unique), Read, Commit, Keep],
+        vec![Recall, Apply, Read, Keep],
+        vec![Begin, Recall, Set, Keep, Commit],
+        vec![Mark(IfAbsent), Apply, Read],
+        vec![Recall, Keep, Apply],
+        vec![check, Set, Mark(Plain)],
+        vec![Set, Read],
+        vec![Recall, Sleep, Begin, Recall, Apply, Keep, Commit],
+        vec![Begin, Recall, Apply, Keep, Commit, Emit],
+    ]
+}
+
+/// A program that replies with something. Those that are right without a reply are among them too.
+pub fn replying_programs() -> impl Strategy<Value = Program> {
+    let all: Vec<Instruction> = INSTRUCTIONS.iter().copied().chain([Read, Keep, Recall]).collect();
+    let ways = [0.1, 0.1, 0.5, 0.15].map(prop::bool::weighted);
+    (bodies(replying_shapes(), &all), ways).prop_map(|(body, [again, impatient, speaks, refuses])| Program {
+        again,
+        impatient,
+        speaks,
+        refuses,
+        ..Program::new(body)
+    })
+}
+
+/// Handlers under a lease. It keeps out whoever comes meanwhile, but not for longer than it lasts.
+fn leasing_shapes() -> Vec<Vec<Instruction>> {
+    let check = Check { leaves: true };
+    vec![
+        vec![Lease, check, Apply, Mark(Plain), Release],
+        vec![Lease, Begin, check, Apply, Mark(Plain), Commit, Release],
+        vec![Lease, check, Apply, Mark(Unique)],
+        vec![check, Lease, Apply, Mark(Plain), Release],
+        vec![Lease, Set, Release],
+        vec![Lease, Apply, Sleep, Release],
+        vec![Begin, Lease, Apply, Mark(Unique), Commit],
+        vec![Lease, Sleep, check, Apply, Mark(Plain), Release],
+        vec![Begin, Lease, Commit, check, Apply, Mark(Plain), Release],
+    ]
+}
+
+/// A program under a lease.
+pub fn leasing_programs() -> impl Strategy<Value = Program> {
+    let all: Vec<Instruction> = INSTRUCTIONS.iter().copied().chain([Lease, Release, Lease, Release]).collect();
+    (bodies(leasing_shapes(), &all), prop::bool::weighted(0.1), prop::bool::weighted(0.1))
+        .prop_map(|(body, again, impatient)| Program { again, impatient, ..Program::new(body) })
+}
+
+/// Handlers that let a task of their own do something, and wait for it.
+fn spawning_shapes() -> Vec<Vec<Instruction>> {
+    let (check, apply, emit) = (Check { leaves: true }, Spawn(Job::Apply), Spawn(Job::Emit));
+    vec![
+        vec![check, apply, Mark(Plain)],
+        vec![Mark(IfAbsent), apply],
+        vec![apply],
+        vec![Begin, check, Apply, Mark(Unique), Commit, emit],
+        vec![Begin, check, Mark(Plain), emit, Commit],
+        vec![check, Begin, apply, Mark(Unique), Commit],
+        vec![emit, Set, Mark(Unique)],
+        vec![Begin, check, Set, Mark(Plain), emit, Commit],
+    ]
+}
+
+/// A program that spawns.
+pub fn spawning_programs() -> impl Strategy<Value = Program> {
+    let all: Vec<Instruction> =
+        INSTRUCTIONS.iter().copied().chain([Spawn(Job::Apply), Spawn(Job::Emit)].repeat(2)).collect();
+    (bodies(spawning_shapes(), &all), prop::bool::weighted(0.1))
+        .prop_map(|(body, again)| Program { again, ..Program::new(body) })
+}
+
+/// A shape, with up to three changes, or now and then any of these instructions at all.
+fn bodies(shapes: Vec<Vec<Instruction>>, all: &[Instruction]) -> impl Strategy<Value = Vec<Instruction>> + use<> {
+    prop_oneof![
+        4 => (select(shapes), vec(changes(all), 0..=3)).prop_map(|(body, changes)| {
+            changes.iter().fold(body, |body, change| change.made_to(body))
+        }),
+        1 => vec(select(all.to_vec()), 1..=5),
+    ]
 }
 
 /// One change to a body. Places are taken modulo its length.
@@ -78,30 +182,13 @@ impl Change {
     }
 }
 
-fn changes() -> impl Strategy<Value = Change> {
+fn changes(all: &[Instruction]) -> impl Strategy<Value = Change> + use<> {
     let at = 0..MOST_INSTRUCTIONS;
     prop_oneof![
         at.clone().prop_map(Change::Delete),
         at.clone().prop_map(Change::Swap),
         at.clone().prop_map(Change::Repeat),
-        (at.clone(), instructions()).prop_map(|(at, instruction)| Change::Insert(at, instruction)),
-        (at, instructions()).prop_map(|(at, instruction)| Change::Replace(at, instruction)),
+        (at.clone(), select(all.to_vec())).prop_map(|(at, instruction)| Change::Insert(at, instruction)),
+        (at, select(all.to_vec())).prop_map(|(at, instruction)| Change::Replace(at, instruction)),
     ]
-}
-
-fn instructions() -> impl Strategy<Value = Instruction> {
-    select(vec![
-        Check { leaves: true },
-        Check { leaves: false },
-        Mark(Unique),
-        Mark(IfAbsent),
-        Mark(Plain),
-        Apply,
-        Set,
-        Begin,
-        Commit,
-        Rollback,
-        Emit,
-        Sleep,
-    ])
 }

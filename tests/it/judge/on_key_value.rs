@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
-use redeliver::{Delivery, Error, KeyValue, KeyValueTransaction};
+use redeliver::{Delivery, Error, KeyValue, KeyValueTransaction, Outcome};
 
-use super::program::{Answer, Cursor, Insert, Instruction, Next, Program, Reply};
+use super::bank::LEASE;
+use super::program::{Answer, Cursor, Insert, Instruction, Job, Next, Program, Reply, Said};
 
 /// What a handler over `KeyValue` is given: the bank, and the ledger that no transaction covers.
 pub type KeyValues = (KeyValue, KeyValue);
@@ -23,19 +24,19 @@ pub async fn over_key_values(
     program: &Program,
     stores: &(KeyValue, KeyValue),
     message: &Delivery<i64>,
-) -> Result<(), &'static str> {
+) -> Outcome<Option<Said>> {
     let mut cursor = Cursor::default();
     let mut transaction = None;
     loop {
         match cursor.next(program) {
-            Next::Answered(Answer::Done) => return Ok(()),
-            Next::Answered(Answer::Retry) => return Err("not now"),
+            Next::Answered(answer) => return outcome(answer),
             Next::Sleep => {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 cursor.awakes();
             }
             Next::Operation(instruction) => {
-                let operation = on_key_values(instruction, &mut transaction, stores, message);
+                let operation =
+                    on_key_values(instruction, &mut transaction, stores, message, cursor.would_say(program));
                 let reply = if program.impatient {
                     timeout(Duration::from_secs(1), operation).await.unwrap_or(Ok(Reply::Failed))
                 } else {
@@ -47,13 +48,26 @@ pub async fn over_key_values(
     }
 }
 
+/// What the harness is told of an answer.
+pub fn outcome(answer: Answer) -> Outcome<Option<Said>> {
+    match answer {
+        Answer::Done(said) => Outcome::Done(said),
+        Answer::Retry => Outcome::Retry("not now".to_owned()),
+        Answer::Reject => Outcome::Reject("it was handled".to_owned()),
+    }
+}
+
 async fn on_key_values(
     instruction: Instruction,
     transaction: &mut Option<KeyValueTransaction>,
     (bank, ledger): &(KeyValue, KeyValue),
     message: &Delivery<i64>,
+    said: Option<Said>,
 ) -> Result<Reply, Error> {
-    let mark = format!("mark:{}", message.id());
+    let (mark, kept) = (format!("mark:{}", message.id()), format!("reply:{}", message.id()));
+    let said = said.map(|said| said.to_string()).unwrap_or_default();
+    // No two deliveries have both in common.
+    let holder = format!("{}, attempt {}", message.broker_id(), message.attempt());
     let amount = *message.payload();
     match (instruction, &*transaction) {
         (Instruction::Check { .. }, open) => {
@@ -76,6 +90,42 @@ async fn on_key_values(
         (Instruction::Apply, None) => drop(bank.add("balance", amount).await?),
         (Instruction::Set, Some(open)) => open.put("value", &amount.to_string()).await?,
         (Instruction::Set, None) => bank.put("value", &amount.to_string()).await?,
+        (Instruction::Spawn(job), _) => {
+            let (bank, ledger) = (bank.clone(), ledger.clone());
+            let spawned = tokio::spawn(async move {
+                match job {
+                    Job::Apply => bank.add("balance", amount).await,
+                    Job::Emit => ledger.add("sum", amount).await,
+                }
+            });
+            spawned.await.expect("it does not panic")?;
+        }
+        (Instruction::Lease, open) => {
+            let won = match open {
+                Some(open) => open.put_if_absent("lease", &holder, Some(Duration::from_millis(LEASE))).await?,
+                None => bank.put_if_absent("lease", &holder, Some(Duration::from_millis(LEASE))).await?,
+            };
+            return Ok(if won { Reply::Fine } else { Reply::Present });
+        }
+        (Instruction::Release, Some(open)) => drop(open.compare_and_delete("lease", &holder).await?),
+        (Instruction::Release, None) => drop(bank.compare_and_delete("lease", &holder).await?),
+        (Instruction::Keep, Some(open)) => open.put(&kept, &said).await?,
+        (Instruction::Keep, None) => bank.put(&kept, &said).await?,
+        (Instruction::Recall, open) => {
+            let found = match open {
+                Some(open) => open.get(&kept).await?,
+                None => bank.get(&kept).await?,
+            };
+            return Ok(found.map_or(Reply::Fine, |found| Reply::Found(Said::parse(&found))));
+        }
+        (Instruction::Read, open) => {
+            let found = match open {
+                Some(open) => open.get("balance").await?,
+                None => bank.get("balance").await?,
+            };
+            let balance = found.map_or(0, |found| found.parse().expect("a balance is a number"));
+            return Ok(Reply::Found(Some(Said::Balance(balance))));
+        }
         (Instruction::Emit, _) => drop(ledger.add("sum", amount).await?),
         (Instruction::Begin, _) => *transaction = Some(bank.begin().await?),
         (Instruction::Commit, _) => transaction.take().expect("a transaction is open").commit().await?,

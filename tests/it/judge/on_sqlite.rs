@@ -8,16 +8,25 @@ use std::time::Duration;
 use tokio::time::timeout;
 
 use redeliver::{
-    Delivery, Sqlite,
+    Delivery, Outcome, Sqlite,
     rusqlite::{self, Connection, ErrorCode, Row, TransactionBehavior},
     sqlite::{Database, Transaction},
 };
 
-use super::program::{Answer, Cursor, Insert, Instruction, Next, Program, Reply};
+use super::{
+    on_key_value::outcome,
+    program::{Answer, Cursor, Insert, Instruction, Next, Program, Reply, Said},
+};
 
 const SCHEMA: &str = "CREATE TABLE account(balance INTEGER NOT NULL, value INTEGER); INSERT INTO account VALUES (0, NULL); \
                       CREATE TABLE mark(id TEXT PRIMARY KEY) WITHOUT ROWID";
 const LEDGER: &str = "CREATE TABLE ledger(sum INTEGER NOT NULL); INSERT INTO ledger VALUES (0)";
+
+/// The replies of programs are tried on the other store.
+const NO_REPLIES: &str = "no reply is kept here";
+const NO_TASKS: &str = "nothing is spawned here";
+/// Nothing ends by itself in SQLite.
+const NO_LEASES: &str = "there are no leases here";
 
 const CHECK: &str = "SELECT count(*) FROM mark WHERE id = ?1";
 const APPLY: &str = "UPDATE account SET balance = balance + ?1";
@@ -40,12 +49,12 @@ pub async fn by_operations(
     program: &Program,
     (bank, ledger): &(Sqlite, Sqlite),
     message: &Delivery<i64>,
-) -> Result<(), &'static str> {
+) -> Outcome<Option<Said>> {
     let mut cursor = Cursor::default();
     let mut transaction = None;
     loop {
         match cursor.next(program) {
-            Next::Answered(answer) => return answered(answer),
+            Next::Answered(answer) => return outcome(answer),
             Next::Sleep => {
                 tokio::time::sleep(Duration::from_secs(1)).await;
                 cursor.awakes();
@@ -90,6 +99,9 @@ async fn operation<'a>(
         (Instruction::Commit, _) => transaction.take().expect("a transaction is open").commit().await.map(|()| 0),
         (Instruction::Rollback, _) => transaction.take().expect("a transaction is open").rollback().await.map(|()| 0),
         (Instruction::Sleep, _) => unreachable!("who sleeps asks for nothing"),
+        (Instruction::Read | Instruction::Keep | Instruction::Recall, _) => unreachable!("{NO_REPLIES}"),
+        (Instruction::Lease | Instruction::Release, _) => unreachable!("{NO_LEASES}"),
+        (Instruction::Spawn(_), _) => unreachable!("{NO_TASKS}"),
     }
 }
 
@@ -98,7 +110,9 @@ pub fn by_statements(program: &Program, bank: &Connection, id: &str, amount: i64
     let mut cursor = Cursor::default();
     loop {
         match cursor.next(program) {
-            Next::Answered(answer) => return answered(answer),
+            Next::Answered(Answer::Done(_)) => return Ok(()),
+            Next::Answered(Answer::Retry) => return Err("not now"),
+            Next::Answered(Answer::Reject) => unreachable!("{NO_REPLIES}"),
             Next::Sleep => unreachable!("plain code does not sleep"),
             Next::Operation(instruction) => {
                 let reply = statement(instruction, bank, id, amount);
@@ -121,6 +135,9 @@ fn statement(instruction: Instruction, bank: &Connection, id: &str, amount: i64)
         Instruction::Commit => bank.execute("COMMIT", []),
         Instruction::Rollback => bank.execute("ROLLBACK", []),
         Instruction::Emit | Instruction::Sleep => unreachable!("plain code has no ledger and does not sleep"),
+        Instruction::Read | Instruction::Keep | Instruction::Recall => unreachable!("{NO_REPLIES}"),
+        Instruction::Lease | Instruction::Release => unreachable!("{NO_LEASES}"),
+        Instruction::Spawn(_) => unreachable!("{NO_TASKS}"),
     }
 }
 
@@ -144,12 +161,5 @@ fn replied(instruction: Instruction, answer: rusqlite::Result<usize>) -> Reply {
         (_, Ok(_)) => Reply::Fine,
         (_, Err(error)) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => Reply::Present,
         (_, Err(_)) => Reply::Failed,
-    }
-}
-
-fn answered(answer: Answer) -> Result<(), &'static str> {
-    match answer {
-        Answer::Done => Ok(()),
-        Answer::Retry => Err("not now"),
     }
 }

@@ -7,7 +7,8 @@ use std::fmt;
 
 /// A handler: its instructions in order.
 ///
-/// It answers done at its end, and asks for a retry when an operation returns an error. Whenever it leaves with a
+/// It answers done at its end, and asks for a retry when an operation returns an error. What it read last is its reply.
+/// Whenever it leaves with a
 /// transaction open, it rolls that back first, as an operation of its own. A `begin` within a transaction, and a `commit` or
 /// a `roll back` outside one, do nothing: so every list of instructions is a handler, mutants too.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,6 +19,10 @@ pub struct Program {
     pub again: bool,
     /// It gives each operation a second of virtual time, and takes one that has not acted by then for one that failed.
     pub impatient: bool,
+    /// Where it read nothing it replies whether it found its message handled.
+    pub speaks: bool,
+    /// It rejects a message that it finds handled, instead of answering done.
+    pub refuses: bool,
 }
 
 /// One instruction.
@@ -41,6 +46,44 @@ pub enum Instruction {
     Emit,
     /// Waits for a second of virtual time: no operation, and so no point.
     Sleep,
+    /// Reads the balance, to reply with it.
+    Read,
+    /// Keeps the reply that it would give now, for this message.
+    Keep,
+    /// Spawns a task that does one thing outside any transaction, and waits for its end.
+    Spawn(Job),
+    /// Takes the lease, which is one for all messages and ends by itself after half a minute. Where somebody has it: asks for
+    /// a retry.
+    Lease,
+    /// Gives the lease back, if this delivery has it still.
+    Release,
+    /// Looks for the reply that was kept for this message. Where there is one: answers done with that.
+    Recall,
+}
+
+/// What a spawned task does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Job {
+    Apply,
+    Emit,
+}
+
+impl Job {
+    /// The same as an instruction.
+    pub fn instruction(self) -> Instruction {
+        match self {
+            Self::Apply => Instruction::Apply,
+            Self::Emit => Instruction::Emit,
+        }
+    }
+}
+
+/// What a reply says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Said {
+    Fresh,
+    Duplicate,
+    Balance(i64),
 }
 
 /// How a mark is inserted where there is one already.
@@ -61,15 +104,18 @@ pub enum Reply {
     Fine,
     /// The mark is there already.
     Present,
+    /// What was read, or kept.
+    Found(Option<Said>),
     /// It returned an error.
     Failed,
 }
 
 /// How a handler answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
-    Done,
+    Done(Option<Said>),
     Retry,
+    Reject,
 }
 
 /// How far one execution of a program has come.
@@ -79,6 +125,7 @@ pub struct Cursor {
     open: bool,
     again: bool,
     leaving: Option<Answer>,
+    said: Option<Said>,
 }
 
 /// What an execution does next.
@@ -95,10 +142,10 @@ pub enum Next {
 impl Program {
     /// The program of this body, which asks for a retry when a commit fails.
     pub fn new(body: impl IntoIterator<Item = Instruction>) -> Self {
-        Self { body: body.into_iter().collect(), again: false, impatient: false }
+        Self { body: body.into_iter().collect(), again: false, impatient: false, speaks: false, refuses: false }
     }
 
-    /// Every program that is this one without one of its instructions, or without running again.
+    /// Every program that is this one without one of its instructions, or without one of its ways.
     pub fn smaller(&self) -> Vec<Self> {
         let without = |at: usize| {
             let mut body = self.body.clone();
@@ -108,7 +155,9 @@ impl Program {
         let body = || self.body.clone();
         let calmer = self.again.then(|| Self { body: body(), again: false, ..*self });
         let patient = self.impatient.then(|| Self { body: body(), impatient: false, ..*self });
-        (0..self.body.len()).map(without).chain(calmer).chain(patient).collect()
+        let silent = self.speaks.then(|| Self { body: body(), speaks: false, ..*self });
+        let kind = self.refuses.then(|| Self { body: body(), refuses: false, ..*self });
+        (0..self.body.len()).map(without).chain(calmer).chain(patient).chain(silent).chain(kind).collect()
     }
 }
 
@@ -120,12 +169,25 @@ impl Cursor {
                 return if self.open { Next::Operation(Instruction::Rollback) } else { Next::Answered(answer) };
             }
             match program.body.get(self.next).copied() {
-                None => self.leaving = Some(Answer::Done),
+                None => self.leaving = Some(Answer::Done(self.would_say(program))),
                 Some(Instruction::Begin) if self.open => self.next += 1,
                 Some(Instruction::Commit | Instruction::Rollback) if !self.open => self.next += 1,
                 Some(Instruction::Sleep) => return Next::Sleep,
                 Some(instruction) => return Next::Operation(instruction),
             }
+        }
+    }
+
+    /// What it would reply if it came to its end now.
+    pub fn would_say(&self, program: &Program) -> Option<Said> {
+        self.said.or(program.speaks.then_some(Said::Fresh))
+    }
+
+    /// How it answers a message that it finds handled.
+    fn finds_it_handled(&self, program: &Program) -> Answer {
+        match program.refuses {
+            true => Answer::Reject,
+            false => Answer::Done(self.said.or(program.speaks.then_some(Said::Duplicate))),
         }
     }
 
@@ -154,14 +216,41 @@ impl Cursor {
             (Instruction::Commit, Reply::Failed) if program.again && !self.again => {
                 self.again = true;
                 self.next = 0;
+                self.said = None;
             }
-            (_, Reply::Failed) | (Instruction::Mark(Insert::Unique), Reply::Present) => {
+            (_, Reply::Failed) | (Instruction::Mark(Insert::Unique) | Instruction::Lease, Reply::Present) => {
                 self.leaving = Some(Answer::Retry);
             }
             (Instruction::Check { leaves: true } | Instruction::Mark(Insert::IfAbsent), Reply::Present) => {
-                self.leaving = Some(Answer::Done);
+                self.leaving = Some(self.finds_it_handled(program));
+            }
+            (Instruction::Recall, Reply::Found(kept)) => self.leaving = Some(Answer::Done(kept)),
+            (Instruction::Read, Reply::Found(read)) => {
+                self.said = read;
+                self.next += 1;
             }
             _ => self.next += 1,
+        }
+    }
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Said::Fresh => f.write_str("fresh"),
+            Said::Duplicate => f.write_str("duplicate"),
+            Said::Balance(balance) => balance.fmt(f),
+        }
+    }
+}
+
+impl Said {
+    /// A reply that was kept as text; nothing where nothing was said.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "fresh" => Some(Self::Fresh),
+            "duplicate" => Some(Self::Duplicate),
+            _ => text.parse().ok().map(Self::Balance),
         }
     }
 }
@@ -181,6 +270,13 @@ impl fmt::Display for Instruction {
             Instruction::Rollback => "roll back",
             Instruction::Emit => "ledger += amount",
             Instruction::Sleep => "sleep 1 s",
+            Instruction::Spawn(Job::Apply) => "spawn { balance += amount }, and wait for it",
+            Instruction::Spawn(Job::Emit) => "spawn { ledger += amount }, and wait for it",
+            Instruction::Lease => "lease for 30 s, or fail",
+            Instruction::Release => "give the lease back",
+            Instruction::Read => "reply = balance",
+            Instruction::Keep => "keep reply",
+            Instruction::Recall => "if kept { return kept }",
         })
     }
 }
@@ -189,7 +285,9 @@ impl fmt::Debug for Program {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let again = if self.again { ", again if the commit fails" } else { "" };
         let impatient = if self.impatient { ", 1 s for each operation" } else { "" };
-        writeln!(f, "handle{again}{impatient} {{")?;
+        let speaks = if self.speaks { ", replies fresh or duplicate" } else { "" };
+        let refuses = if self.refuses { ", rejects what is marked" } else { "" };
+        writeln!(f, "handle{again}{impatient}{speaks}{refuses} {{")?;
         for instruction in &self.body {
             writeln!(f, "    {instruction};")?;
         }
@@ -223,11 +321,11 @@ mod tests {
     fn whoever_leaves_with_a_transaction_open_rolls_it_back() {
         let program = Program::new([Begin, Check { leaves: true }, Apply, Commit]);
         let early = operations(&program, &[Reply::Fine, Reply::Present]);
-        assert_eq!(early, (vec![Begin, Check { leaves: true }, Rollback], Answer::Done));
+        assert_eq!(early, (vec![Begin, Check { leaves: true }, Rollback], Answer::Done(None)));
         let failed = operations(&program, &[Reply::Fine, Reply::Failed]);
         assert_eq!(failed, (vec![Begin, Check { leaves: true }, Rollback], Answer::Retry));
         let never_committed = operations(&Program::new([Begin, Apply]), &[]);
-        assert_eq!(never_committed, (vec![Begin, Apply, Rollback], Answer::Done));
+        assert_eq!(never_committed, (vec![Begin, Apply, Rollback], Answer::Done(None)));
     }
 
     #[test]
@@ -238,13 +336,13 @@ mod tests {
         let again = Program { again: true, ..once };
         let (done, answer) = operations(&again, &failed);
         assert_eq!((done.len(), answer), (6, Answer::Retry));
-        assert_eq!(operations(&again, &failed[..5]), (done, Answer::Done));
+        assert_eq!(operations(&again, &failed[..5]), (done, Answer::Done(None)));
     }
 
     #[test]
     fn what_makes_no_sense_where_it_stands_does_nothing() {
         let program = Program::new([Commit, Begin, Begin, Rollback, Rollback, Apply]);
-        assert_eq!(operations(&program, &[]), (vec![Begin, Rollback, Apply], Answer::Done));
+        assert_eq!(operations(&program, &[]), (vec![Begin, Rollback, Apply], Answer::Done(None)));
     }
 
     #[test]

@@ -6,8 +6,8 @@
 
 use super::simulate::{Delivery, Place, System, TaskId};
 
-/// How long after the last fault something may still happen, in seconds.
-const HORIZON: u64 = 3600;
+/// How long after the last fault something may still happen, in milliseconds.
+const HORIZON: u64 = 3_600_000;
 
 /// One thing that comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +46,7 @@ impl System<'_> {
     fn runnable(&self) -> Option<TaskId> {
         let last = self.last.filter(|last| self.can_run(*last));
         let able = (0..self.tasks.len()).filter(|at| self.can_run(*at));
-        last.or_else(|| able.min_by_key(|at| (self.tasks[*at].since, *at)))
+        last.or_else(|| able.min_by_key(|at| (self.tasks[*at].since, self.tasks[*at].rank)))
     }
 
     fn due_copy(&self) -> Option<usize> {
@@ -62,7 +62,7 @@ impl System<'_> {
 
     fn is_put_off(&self, copy: usize) -> bool {
         let delivery = self.would_be(copy);
-        let waits = |past: usize| self.messages[past].handled.is_none();
+        let waits = |past: usize| !self.is_over(past);
         self.deferred.iter().any(|(put_off, past)| *put_off == delivery && waits(*past))
     }
 

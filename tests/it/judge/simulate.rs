@@ -1,20 +1,30 @@
 //! A whole system as one value that can be cloned: the stores, the broker, the deliveries in progress, the clock.
 //!
-//! Here is what each single thing does to it, by the design's words for `at-least-once` and for the faults; the stores are
-//! `bank`'s.
+//! Here is what each single thing does to it, by the design's words for the two delivery models and for the faults; the
+//! stores are `bank`'s.
 //! Which thing comes next is `schedule`; which are tried is `enumerate`.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use super::{
-    bank::{Bank, Who},
+    bank::{Bank, LEASE, Who},
     program::{Answer, Cursor, Instruction, Next, Program, Reply},
 };
 
 /// There are so many processes.
 pub const PROCESSES: usize = 2;
-/// How long an operation waits for a lock, in seconds.
-const LOCK_WAIT: u64 = 5;
+/// How long an operation waits for a lock, and how long who sleeps or gives an operation time, in milliseconds.
+const LOCK_WAIT: u64 = 5_000;
+pub const SECOND: u64 = 1_000;
+
+/// Who delivers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Model {
+    /// A broker, which gives a message again to the process that had it last.
+    AtLeastOnce,
+    /// Clients that send a request again to the next process, and compare the answers that they heard.
+    RequestReply,
+}
 
 /// Which delivery in progress, in the order in which they began.
 pub type TaskId = usize;
@@ -22,15 +32,18 @@ pub type TaskId = usize;
 /// Everything.
 #[derive(Clone, Debug)]
 pub struct System<'a> {
+    pub model: Model,
     pub program: &'a Program,
     amounts: &'a [i64],
     pub bank: Bank,
     pub copies: Vec<Copy>,
     pub tasks: Vec<Task>,
     pub messages: Vec<Fate>,
+    /// How many deliveries, and tasks that they spawned, have begun.
+    begun: u64,
     /// The task that took the last step.
     pub last: Option<TaskId>,
-    /// Virtual time, in seconds, and when the last fault was.
+    /// Virtual time, in milliseconds, and when the last fault was.
     pub now: u64,
     pub last_fault: u64,
     /// Counts steps, for who waited longest.
@@ -41,8 +54,12 @@ pub struct System<'a> {
     pub lifted: Vec<(Delivery, usize)>,
     /// A fault so far changed nothing.
     pub idle: bool,
-    /// A handler has waited for a timer.
-    pub slept: bool,
+    /// A handler has waited for a timer, or looked at the clock.
+    pub looked: bool,
+    /// When what was written ends by itself.
+    pub deadlines: BTreeSet<u64>,
+    /// The final answers that arrived, to which messages.
+    pub heard: Vec<(usize, Answer)>,
 }
 
 /// One copy of a message that the broker holds.
@@ -62,6 +79,8 @@ pub struct Fate {
     /// At which steps it was first delivered and handled.
     pub delivered: Option<u64>,
     pub handled: Option<u64>,
+    /// It was rejected before that, and the broker heard of it.
+    pub rejected: bool,
     /// How many deliveries there were, and the process that had the last.
     pub deliveries: u32,
     home: usize,
@@ -75,6 +94,13 @@ pub struct Task {
     copy: usize,
     cursor: Cursor,
     pub place: Place,
+    /// It stands before the operation of a task that it spawned, on a connection of that one's own.
+    pub spawned: bool,
+    /// Its handler is gone: it is what that had spawned, and does one thing more.
+    pub orphan: bool,
+    /// Of those who could run from one moment on, who goes first.
+    pub rank: u64,
+    handler_rank: u64,
     /// How many operations it has asked for, the one that it stands before included.
     operations: u32,
     /// Faults at one point act in this order: those up to here are over.
@@ -89,16 +115,19 @@ pub struct Task {
     pub expires: Option<u64>,
     /// The step since which it could run.
     pub since: u64,
+    /// What the clock showed while its handler ran.
+    pub times: Vec<u64>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// The handler has not been called.
+    /// The handler has not been called, or what it spawned has come to its end: it goes on in its turn.
     Fresh,
     /// It waits until then, at no point.
     Asleep(u64),
     Operation(Instruction),
-    Ack,
+    /// It has answered done or reject, of which nobody has heard.
+    Ack(Answer),
     Over,
 }
 
@@ -126,14 +155,16 @@ pub enum Injected {
 
 impl<'a> System<'a> {
     /// Before anything was delivered: a message for each of these amounts.
-    pub fn new(program: &'a Program, amounts: &'a [i64]) -> Self {
+    pub fn new(model: Model, program: &'a Program, amounts: &'a [i64]) -> Self {
         let mut system = Self {
+            model,
             program,
             amounts,
             bank: Bank::default(),
             copies: Vec::new(),
             tasks: Vec::new(),
             messages: vec![Fate::default(); amounts.len()],
+            begun: 0,
             last: None,
             now: 0,
             last_fault: 0,
@@ -141,7 +172,9 @@ impl<'a> System<'a> {
             deferred: Vec::new(),
             lifted: Vec::new(),
             idle: false,
-            slept: false,
+            looked: false,
+            deadlines: BTreeSet::new(),
+            heard: Vec::new(),
         };
         for message in 0..amounts.len() {
             system.hold_copy(message);
@@ -155,11 +188,14 @@ impl<'a> System<'a> {
         self.copies.len() - 1
     }
 
-    /// The process that a delivery of this copy goes to when it is due: `p0` at first, then where the message was last.
+    /// The process that a delivery of this copy goes to when it is due: `p0` at first, then where the message was last or,
+    /// of a client, the one after.
     pub fn goes_to(&self, copy: usize) -> usize {
-        match self.copies[copy].attempts {
-            0 => 0,
-            _ => self.messages[self.copies[copy].message].home,
+        let home = self.messages[self.copies[copy].message].home;
+        match (self.copies[copy].attempts, self.model) {
+            (0, _) => 0,
+            (_, Model::AtLeastOnce) => home,
+            (_, Model::RequestReply) => (home + 1) % PROCESSES,
         }
     }
 
@@ -180,6 +216,10 @@ impl<'a> System<'a> {
             copy,
             cursor: Cursor::default(),
             place: Place::Fresh,
+            spawned: false,
+            orphan: false,
+            rank: 0,
+            handler_rank: 0,
             operations: 0,
             faults_past: 0,
             hold: None,
@@ -188,8 +228,16 @@ impl<'a> System<'a> {
             gives_up: false,
             expires: None,
             since: self.step,
+            times: vec![self.now],
         });
+        self.in_line(self.tasks.len() - 1);
         self.tasks.len() - 1
+    }
+
+    /// Of those who can run from now on, this one comes after all that have begun.
+    fn in_line(&mut self, at: TaskId) {
+        self.begun += 1;
+        self.tasks[at].rank = self.begun;
     }
 
     /// The delivery goes on to its next point, or ends there.
@@ -201,23 +249,29 @@ impl<'a> System<'a> {
         match task.cursor.next(self.program) {
             Next::Sleep => {
                 task.cursor.awakes();
-                task.place = Place::Asleep(self.now + 1);
-                self.slept = true;
+                task.place = Place::Asleep(self.now + SECOND);
+                self.looked = true;
                 self.release_holds(at);
+            }
+            Next::Operation(Instruction::Spawn(job)) => {
+                task.operations += 1;
+                task.place = Place::Operation(job.instruction());
+                self.begins_task(at);
             }
             Next::Operation(instruction) => {
                 task.operations += 1;
                 task.place = Place::Operation(instruction);
                 if self.program.impatient {
-                    task.expires = Some(self.now + 1);
-                    self.slept = true;
+                    task.expires = Some(self.now + SECOND);
+                    self.looked = true;
                 }
             }
-            Next::Answered(Answer::Done) => {
-                task.place = Place::Ack;
+            Next::Answered(answer @ Answer::Done(_)) => {
+                task.place = Place::Ack(answer);
                 let message = task.delivery.message;
                 self.messages[message].handled.get_or_insert(self.step);
             }
+            Next::Answered(answer @ Answer::Reject) => task.place = Place::Ack(answer),
             // The broker hears at once of what is to be delivered again.
             Next::Answered(Answer::Retry) => {
                 let message = task.delivery.message;
@@ -227,11 +281,38 @@ impl<'a> System<'a> {
         }
     }
 
+    /// It waits for the task that it spawned just now, which can run from now on and is another one.
+    fn begins_task(&mut self, at: TaskId) {
+        self.looked = true;
+        self.last = None;
+        let own_rank = self.tasks[at].rank;
+        self.in_line(at);
+        let task = &mut self.tasks[at];
+        task.spawned = true;
+        task.since = self.step;
+        task.handler_rank = own_rank;
+    }
+
+    /// That task has ended: the handler can run again.
+    fn ends_task(&mut self, at: TaskId) {
+        self.last = None;
+        let task = &mut self.tasks[at];
+        task.spawned = false;
+        task.rank = task.handler_rank;
+        task.since = self.step;
+        task.place = if task.orphan { Place::Over } else { Place::Fresh };
+    }
+
+    /// Whose connection its operation is on.
+    fn connection(&self, at: TaskId) -> TaskId {
+        if self.tasks[at].spawned { TaskId::MAX - at } else { at }
+    }
+
     /// Whether the operation before which this delivery stands finds the lock taken. Once it has waited long enough it
     /// does not wait again.
     pub fn must_wait(&self, at: TaskId) -> bool {
         let task = &self.tasks[at];
-        matches!(task.place, Place::Operation(next) if !task.gives_up && self.bank.must_wait(at, next))
+        matches!(task.place, Place::Operation(next) if !task.gives_up && self.bank.must_wait(self.connection(at), next))
     }
 
     /// It waits for the lock; whoever stood for it goes on.
@@ -258,13 +339,13 @@ impl<'a> System<'a> {
         let held = self.bank.is_owner(at);
         let reply = match injected {
             _ if gives_up => Reply::Failed,
-            None => self.bank.perform(self.who(at), instruction),
+            None => self.perform(at, instruction),
             Some(Injected::LoseReply) => {
-                self.bank.perform(self.who(at), instruction);
+                self.perform(at, instruction);
                 Reply::Failed
             }
             Some(Injected::Fail) => {
-                self.bank.fail(at, instruction);
+                self.bank.fail(self.connection(at), instruction);
                 Reply::Failed
             }
         };
@@ -272,7 +353,16 @@ impl<'a> System<'a> {
             self.unlocked();
         }
         self.tasks[at].cursor.answered(self.program, reply);
-        self.arrive(at);
+        if self.tasks[at].spawned { self.ends_task(at) } else { self.arrive(at) }
+    }
+
+    fn perform(&mut self, at: TaskId, instruction: Instruction) -> Reply {
+        self.looked |= self.bank.looks_at_clock(self.connection(at), instruction);
+        let reply = self.bank.perform(self.who(at), instruction);
+        if (instruction, reply) == (Instruction::Lease, Reply::Fine) {
+            self.deadlines.insert(self.now + LEASE);
+        }
+        reply
     }
 
     /// The operation before which this delivery stands has not acted in time, and never will.
@@ -290,7 +380,8 @@ impl<'a> System<'a> {
 
     fn who(&self, at: TaskId) -> Who {
         let message = self.tasks[at].delivery.message;
-        Who { task: at, message, amount: self.amounts[message] }
+        let said = self.tasks[at].cursor.would_say(self.program);
+        Who { task: self.connection(at), now: self.now, message, amount: self.amounts[message], said }
     }
 
     /// The lock is free: whoever waits for it may try again.
@@ -301,8 +392,42 @@ impl<'a> System<'a> {
         }
     }
 
+    /// The final answer of this delivery arrives.
+    pub fn hear(&mut self, at: TaskId) {
+        let Task { place: Place::Ack(answer), delivery, .. } = self.tasks[at] else { unreachable!("it has no answer") };
+        self.heard.push((delivery.message, answer));
+        let fate = &mut self.messages[delivery.message];
+        fate.rejected |= answer == Answer::Reject && fate.handled.is_none();
+        self.end(at, true);
+    }
+
+    /// Whether nothing more is to come of this message: it was handled, or rejected for good.
+    pub fn is_over(&self, message: usize) -> bool {
+        self.messages[message].handled.is_some() || self.messages[message].rejected
+    }
+
+    /// Whether this message is not over when all else is; or a client was never answered.
+    pub fn is_stuck(&self, message: usize) -> bool {
+        let waits = |copy: &Copy| copy.message == message && copy.attempts > 0 && !copy.settled;
+        !self.is_over(message) || self.model == Model::RequestReply && self.copies.iter().any(waits)
+    }
+
+    /// The handler is dropped where it stands. What it spawned goes on.
+    pub fn cancel(&mut self, at: TaskId) {
+        if self.tasks[at].spawned {
+            let orphan = Task { orphan: true, faults_past: u8::MAX, ..self.tasks[at].clone() };
+            self.tasks.push(orphan);
+            self.last = Some(self.tasks.len() - 1);
+        }
+        self.end(at, false);
+    }
+
     /// A delivery ends, and the broker knows it as acknowledged or not.
     pub fn end(&mut self, at: TaskId, acked: bool) {
+        if self.tasks[at].orphan {
+            self.tasks[at].place = Place::Over;
+            return;
+        }
         if self.bank.close(at, false) {
             self.unlocked();
         }
@@ -316,7 +441,7 @@ impl<'a> System<'a> {
             copy.settled = true;
             copy.due = None;
         } else if copy.in_flight == 0 && !copy.settled {
-            copy.due = Some(self.now + (1 << (copy.attempts - 1)));
+            copy.due = Some(self.now + (SECOND << (copy.attempts - 1)));
         }
         self.release_holds(at);
     }
@@ -364,6 +489,9 @@ impl<'a> System<'a> {
     pub fn set_clock(&mut self, to: u64) {
         let before = std::mem::replace(&mut self.now, to);
         for task in &mut self.tasks {
+            if to > before && !matches!(task.place, Place::Ack(_) | Place::Over) {
+                task.times.push(to);
+            }
             let woken = (before + 1..=to).contains(&task.wakes().unwrap_or(before));
             if woken {
                 task.since = self.step;
@@ -407,7 +535,7 @@ impl Task {
         match self.place {
             Place::Operation(_) => format!("{}.{}", self.delivery, self.operations),
             Place::Fresh | Place::Asleep(_) => unreachable!("it stands at no point"),
-            Place::Ack | Place::Over => format!("{}.ack", self.delivery),
+            Place::Ack(_) | Place::Over => format!("{}.ack", self.delivery),
         }
     }
 }
