@@ -10,8 +10,8 @@
 //! It has to be run in its own folder, since cargo reads the flag that madsim needs from there.
 //!
 //! The cell is in `cell`; what one execution is for each, and what differs, stands at the top of `ours`, `shuttle` and
-//! `madsim`. In each round everybody has its turn, for about as long; of each the fastest round counts, since whatever else
-//! the machine does only ever slows one down.
+//! `madsim`. In each round everybody has a turn of equally many executions; of each the fastest turn counts, since
+//! whatever else the machine does only ever slows one down.
 
 #![allow(clippy::disallowed_methods, reason = "a benchmark measures real time")]
 
@@ -36,21 +36,21 @@ use comfy_table::{CellAlignment, Table, presets};
 use crate::cell::Tally;
 
 /// Rounds, after one that is not counted.
-const ROUNDS: u32 = 400;
+const ROUNDS: u32 = 1_000;
 
-/// How long everybody's turn is, as far as it can be said beforehand: so short that many of them are not interrupted, also
-/// where others use the machine.
-const TURN: Duration = Duration::from_millis(5);
+/// Executions in one turn: so few that many a turn is not interrupted, also where others use the machine.
+const EXECUTIONS: u64 = 200;
 
-/// Executions in the round that is not counted, by which the others are sized.
-const TRIED: u64 = 500;
+/// To whom the others are compared.
+const OURS: &str = "redeliver, random";
+
+/// Makes so many executions, and adds up what they came to.
+type Explore = Box<dyn FnMut(u64, &Arc<Tally>)>;
 
 /// Whoever explores, and what it came to.
 struct Explorer {
     name: &'static str,
-    explore: Box<dyn FnMut(u64, &Arc<Tally>)>,
-    /// Executions in one turn.
-    executions: u64,
+    explore: Explore,
     tally: Arc<Tally>,
     fastest: Duration,
     whole: Duration,
@@ -58,23 +58,18 @@ struct Explorer {
 
 impl Explorer {
     fn new(name: &'static str, explore: impl FnMut(u64, &Arc<Tally>) + 'static) -> Self {
-        let mut explorer = Self {
-            name,
-            explore: Box::new(explore),
-            executions: TRIED,
-            tally: Arc::default(),
-            fastest: Duration::MAX,
-            whole: Duration::ZERO,
-        };
-        explorer.turn();
-        let turns = TURN.as_secs_f64() / explorer.fastest.as_secs_f64();
-        let executions = (TRIED as f64 * turns).max(1.0) as u64;
-        Self { executions, tally: Arc::default(), fastest: Duration::MAX, whole: Duration::ZERO, ..explorer }
+        let tally = Arc::default();
+        Self { name, explore: Box::new(explore), tally, fastest: Duration::MAX, whole: Duration::ZERO }
+    }
+
+    /// A turn that is not counted, in which whatever is made once is made.
+    fn warm_up(&mut self) {
+        (self.explore)(EXECUTIONS, &Arc::default());
     }
 
     fn turn(&mut self) {
         let began = Instant::now();
-        (self.explore)(self.executions, &self.tally);
+        (self.explore)(EXECUTIONS, &self.tally);
         let took = began.elapsed();
         self.fastest = self.fastest.min(took);
         self.whole += took;
@@ -82,11 +77,11 @@ impl Explorer {
 
     /// Executions a second, in its fastest turn.
     fn rate(&self) -> f64 {
-        self.executions as f64 / self.fastest.as_secs_f64()
+        EXECUTIONS as f64 / self.fastest.as_secs_f64()
     }
 
-    fn row(&self, ours: f64) -> [String; 7] {
-        let all = self.executions * u64::from(ROUNDS);
+    fn row(&self, ours: Option<f64>) -> [String; 7] {
+        let all = EXECUTIONS * u64::from(ROUNDS);
         let (operations, violated) = (self.tally.operations() as f64, self.tally.violated());
         [
             self.name.to_owned(),
@@ -95,7 +90,7 @@ impl Explorer {
             format!("{:.0}", self.rate()),
             format!("{:.2}", operations / all as f64),
             format!("{violated} ({:.1} %)", violated as f64 / all as f64 * 100.0),
-            format!("{:.2}", ours / self.rate()),
+            ours.map_or_else(String::new, |ours| format!("{:.2}", ours / self.rate())),
         ]
     }
 }
@@ -104,7 +99,7 @@ impl Explorer {
 fn explorers() -> Vec<Explorer> {
     let mut ours = ours::random();
     vec![
-        Explorer::new("redeliver, random", move |executions, tally| ours(executions, tally)),
+        Explorer::new(OURS, move |executions, tally| ours(executions, tally)),
         Explorer::new("shuttle, futures", shuttle::futures()),
         Explorer::new("shuttle, threads", shuttle::threads()),
         Explorer::new("madsim, a runtime for each seed", madsim::seeded()),
@@ -122,6 +117,7 @@ fn main() {
     let wanted = std::env::args().nth(1).unwrap_or_default();
     let mut explorers = explorers();
     explorers.retain(|explorer| explorer.name.contains(&wanted));
+    explorers.iter_mut().for_each(Explorer::warm_up);
     for _ in 0..ROUNDS {
         explorers.iter_mut().for_each(Explorer::turn);
     }
@@ -139,7 +135,7 @@ fn main() {
     for column in table.column_iter_mut().skip(1) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    let ours = explorers.first().map_or(f64::NAN, Explorer::rate);
+    let ours = explorers.iter().find(|explorer| explorer.name == OURS).map(Explorer::rate);
     for explorer in &explorers {
         table.add_row(explorer.row(ours));
     }
