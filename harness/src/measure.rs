@@ -6,9 +6,9 @@
 use std::fmt;
 
 use crate::{
-    Delivery, DeliveryModel, History, IntoOutcome, Message, Messages, Store,
+    Delivery, DeliveryModel, History, IntoOutcome, Message, Messages, Observation, Store,
     history::Fault,
-    machine::trace::Detail,
+    machine::trace::{Detail, Event},
     search::{Drawer, Options},
     subject::{Job, Subject},
     world::{Boot, World},
@@ -56,24 +56,34 @@ impl fmt::Debug for Replays {
     }
 }
 
-/// Random histories of up to two messages, and a handler.
+/// Random histories, and a handler.
 pub struct RandomHistories {
     subject: Box<dyn Subject>,
     drawer: Drawer,
 }
 
 impl RandomHistories {
-    /// Those of one seed.
+    /// Those of one seed, of up to two messages.
     pub fn new<S, F, O>(store: S, handler: F) -> Self
     where
         S: Store,
         F: AsyncFn(&S::Handle, &Delivery<i64>) -> O + Send + Sync + 'static,
         O: IntoOutcome,
     {
-        let subject: Box<dyn Subject> = Box::new(World::new(store, Boot::handles(), (1..1000_i64).into(), handler));
+        Self::of((1..1000_i64).into(), History::DEFAULT_PROCESSES, store, handler)
+    }
+
+    /// Those of one seed, of these messages, or up to two of these where they are generated; with so many processes.
+    pub fn of<S, F, O>(messages: Messages<i64>, processes: usize, store: S, handler: F) -> Self
+    where
+        S: Store,
+        F: AsyncFn(&S::Handle, &Delivery<i64>) -> O + Send + Sync + 'static,
+        O: IntoOutcome,
+    {
+        let subject: Box<dyn Subject> = Box::new(World::new(store, Boot::handles(), messages, handler));
         let options = Options {
             model: DeliveryModel::at_least_once(),
-            processes: History::DEFAULT_PROCESSES,
+            processes,
             faults: 2,
             messages: 2,
             skips: true,
@@ -103,7 +113,20 @@ impl RandomHistories {
         })
     }
 
-    fn each(&mut self, times: usize, count: impl Fn(&mut dyn Subject, &History) -> usize) -> usize {
+    /// Draws so many, replays each, and shows what can be seen in its end. How many operations of handlers there were, in
+    /// all.
+    ///
+    /// # Panics
+    /// Where a store meets an error.
+    pub fn draw_and_look(&mut self, times: usize, mut look: impl FnMut(&Observation)) -> usize {
+        self.each(times, |subject, history| {
+            let replay = subject.run(Job::Replay(history), Detail::Facts).expect("nothing here can fail");
+            look(&replay.observation);
+            replay.events.iter().filter(|event| matches!(event, Event::Step { .. })).count()
+        })
+    }
+
+    fn each(&mut self, times: usize, mut count: impl FnMut(&mut dyn Subject, &History) -> usize) -> usize {
         let mut all = 0;
         for _ in 0..times {
             let drawn = self.drawer.next(&mut *self.subject).expect("nothing here can fail");
