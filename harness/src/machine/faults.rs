@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     Error,
-    delivery::Ending,
-    history::{Coordinate, Fault},
+    delivery::{Ending, IN_ORDER},
+    history::{Coordinate, Deferred, DeliveryName, Fault},
     store::Process,
 };
 
@@ -33,6 +33,9 @@ impl Run<'_> {
             }
             Fault::Pause { until: Some(until), .. } if self.has_come(until) => {
                 self.refuse(index, "what it waits for had come by then");
+            }
+            Fault::Pause { until: Some(until), .. } if self.stands_behind(until) => {
+                self.refuse(index, "what it waits for stands behind others in its partition");
             }
             Fault::Pause { until, .. } => {
                 self.acts(index);
@@ -81,6 +84,14 @@ impl Run<'_> {
         self.tasks.iter().any(ended) || self.events.iter().any(|event| event.point() == Some(point))
     }
 
+    /// Whether this point is of a delivery that is yet to come, and comes after others whatever happens.
+    fn stands_behind(&self, point: Coordinate) -> bool {
+        let yet_to_come = |delivery: &DeliveryName| {
+            self.numbers.get(delivery.message).is_some_and(|number| *number < delivery.number)
+        };
+        point.delivery().filter(yet_to_come).is_some_and(|delivery| !self.queue.comes_freely(delivery.message))
+    }
+
     fn overlap(&mut self, task: TaskId, index: usize, to: Option<usize>) -> Result<(), Error> {
         let root = self.spawner(task);
         let Some((_, copy)) = self.tasks[root].delivery() else {
@@ -99,9 +110,16 @@ impl Run<'_> {
             self.refuse(index, "there is no such process");
             return Ok(());
         }
+        let to = to.unwrap_or((self.tasks[task].process.index() + 1) % self.plan.processes);
+        let first = match self.queue.overlap(copy, self.tasks[root].term(), to) {
+            Ok(first) => first,
+            Err(why) => {
+                self.refuse(index, why);
+                return Ok(());
+            }
+        };
         self.acts(index);
-        let next = (self.tasks[task].process.index() + 1) % self.plan.processes;
-        let other = self.deliver(copy, Origin::Overlap, to.unwrap_or(next))?;
+        let other = self.deliver(first, Origin::Overlap, to)?;
         self.stand_for(task, other);
         Ok(())
     }
@@ -116,6 +134,23 @@ impl Run<'_> {
         let other = self.deliver(copy, Origin::Copy, 0)?;
         self.stand_for(task, other);
         Ok(())
+    }
+
+    /// Deferrals that the broker cannot bring about are refused before anything happens.
+    pub(super) fn refuse_deferrals(&mut self) {
+        for (index, fault) in self.plan.faults.iter().enumerate() {
+            let Fault::Defer {
+                what: Deferred::Message(message) | Deferred::Delivery(DeliveryName { message, .. }),
+                past,
+            } = *fault
+            else {
+                continue;
+            };
+            let both = message.max(past) < self.plan.messages;
+            if both && self.queue.in_order(message, past) {
+                self.refuse(index, IN_ORDER);
+            }
+        }
     }
 
     /// A message was handled for the first time: the second copies that the broker holds of it are due.
@@ -149,6 +184,7 @@ impl Run<'_> {
         for task in lost {
             self.leave(task, Ending::Silent);
         }
+        self.queue.crashed(process.index(), self.desk.clock().now());
         self.handlers.crash(process);
         self.restart_rounds(process.index());
         // Whatever locks it held are free now.
@@ -169,7 +205,7 @@ impl Run<'_> {
         self.events.push(Event::Cancelled { task: *name, process: process.clone() });
         self.drop_work(task);
         self.after_poll(task);
-        self.leave(task, Ending::Silent);
+        self.leave(task, Ending::Cancelled);
     }
 
     /// An operation is told to fail or to lose its reply; it says whether it did.

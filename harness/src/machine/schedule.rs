@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::{
     desk::{TaskId, TicketId},
-    replay::Run,
+    replay::{FaultState, Run},
     task::{Hold, State, Task, Until},
     trace::{Detail, Event, Origin},
 };
@@ -132,7 +132,7 @@ impl Run<'_> {
             let copy = self.queue.due(now, &mut { may })?;
             // A deferral acts where the copy would be handed out, not as soon as it is due: until then it changes nothing.
             let Some(fault) = self.deferral(self.queue.copy(copy)) else { return Some(copy) };
-            if self.faults[fault] == super::replay::FaultState::Waiting {
+            if self.faults[fault] == FaultState::Waiting {
                 self.acts(fault);
             }
             holding.push(fault);
@@ -145,8 +145,9 @@ impl Run<'_> {
             return None;
         }
         let next = self.numbers[copy.message] + 1;
-        self.plan.faults.iter().position(|fault| match fault {
-            Fault::Defer { what, past } => {
+        let mut faults = self.plan.faults.iter().zip(&self.faults);
+        faults.position(|(fault, state)| match fault {
+            Fault::Defer { what, past } if !matches!(state, FaultState::Refused(_)) => {
                 let names_it = match what {
                     Deferred::Message(message) => *message == copy.message && next == 1,
                     Deferred::Delivery(delivery) => delivery.message == copy.message && delivery.number == next,
@@ -165,6 +166,7 @@ impl Run<'_> {
             (0, false) => (Origin::Copy, 0),
             _ => (Origin::Redelivery, self.plan.rules.redelivers_to(self.homes[message], self.plan.processes)),
         };
+        let process = self.queue.goes_to(copy).unwrap_or(process);
         self.deliver(copy, origin, process)?;
         Ok(())
     }

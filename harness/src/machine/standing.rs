@@ -9,7 +9,7 @@ use std::hash::{Hash, Hasher};
 use rustc_hash::FxHasher;
 
 use super::{
-    replay::Run,
+    replay::{FaultState, Run},
     task::{State, Until},
 };
 use crate::history::Fault;
@@ -41,8 +41,8 @@ impl Run<'_> {
     /// Hashes which deferrals hold on.
     pub(super) fn deferrals_hold(&self, hasher: &mut FxHasher) {
         self.deferrals_over.hash(hasher);
-        for fault in self.plan.faults {
-            if let Fault::Defer { past, .. } = fault
+        for (fault, state) in self.plan.faults.iter().zip(&self.faults) {
+            if let (Fault::Defer { past, .. }, FaultState::Waiting | FaultState::Acted) = (fault, state)
                 && self.fates.get(*past).is_some_and(|fate| fate.handled.is_none() && !fate.dead_lettered)
             {
                 fault.hash(hasher);

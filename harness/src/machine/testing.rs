@@ -108,6 +108,7 @@ impl<S: Store, C: 'static, F> Stage<S, C, F> {
             rules,
             processes: 2,
             messages,
+            keys: &[],
             faults,
             turns,
             rests_between: false,
