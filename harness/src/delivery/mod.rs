@@ -232,6 +232,11 @@ pub(crate) trait Queue {
         Ok(copy)
     }
 
+    /// Whether the broker takes an acknowledgement of this copy from whoever was handed it in this term.
+    fn hears(&self, _copy: CopyId, _term: Term) -> bool {
+        true
+    }
+
     /// The handler of this copy, which still runs, acknowledged it by itself. Whether the broker took that.
     fn acked(&mut self, copy: CopyId, term: Term) -> bool;
 

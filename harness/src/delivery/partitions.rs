@@ -163,7 +163,7 @@ impl Queue for Partitions {
 
     fn overlap(&mut self, copy: CopyId, term: Term, to: usize) -> Result<CopyId, &'static str> {
         let at = self.places[copy.0].partition;
-        if self.partitions[at].term != term {
+        if !self.hears(copy, term) {
             return Err(MOVED);
         }
         self.assign(at, to);
@@ -172,9 +172,13 @@ impl Queue for Partitions {
         Ok(log[*position])
     }
 
+    fn hears(&self, copy: CopyId, term: Term) -> bool {
+        self.partitions[self.places[copy.0].partition].term == term
+    }
+
     fn acked(&mut self, copy: CopyId, term: Term) -> bool {
         let Place { partition, offset } = self.places[copy.0];
-        let is_current = self.partitions[partition].term == term;
+        let is_current = self.hears(copy, term);
         if is_current {
             self.commit(partition, offset + 1);
         }
@@ -184,7 +188,7 @@ impl Queue for Partitions {
     fn ended(&mut self, copy: CopyId, term: Term, how: Ending, now: Duration) -> bool {
         self.copies[copy.0].in_flight -= 1;
         let Place { partition: at, offset } = self.places[copy.0];
-        if self.partitions[at].term != term {
+        if !self.hears(copy, term) {
             return false;
         }
         self.partitions[at].in_progress = false;

@@ -50,6 +50,9 @@ impl Run<'_> {
             }
             Fault::Cancel { .. } => self.cancel(task, index, ready),
             Fault::LoseAck { .. } => match self.tasks[task].state.clone() {
+                State::AtAck(Answer::Done(_)) if !self.is_heard(task) => {
+                    self.refuse(index, "the broker would not take it: another process has the message");
+                }
                 State::AtAck(answer @ Answer::Done(_)) => {
                     self.acts(index);
                     self.settle(task, &answer, false);
@@ -82,6 +85,12 @@ impl Run<'_> {
     fn has_come(&self, point: Coordinate) -> bool {
         let ended = |task: &Task| task.name == point.task && task.state == State::Ended;
         self.tasks.iter().any(ended) || self.events.iter().any(|event| event.point() == Some(point))
+    }
+
+    /// Whether the broker would take an acknowledgement of this delivery.
+    fn is_heard(&self, task: TaskId) -> bool {
+        let task = &self.tasks[task];
+        task.delivery().is_none_or(|(_, copy)| self.queue.hears(copy, task.term()))
     }
 
     /// Whether this point is of a delivery that is yet to come, and comes after others whatever happens.
