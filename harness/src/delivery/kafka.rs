@@ -26,7 +26,7 @@
 //!
 //! A log counts no deliveries and flags none: `attempt()` is 1 each time.
 //!
-//! Sources: "Kafka guarantees at-least-once delivery by default"; "it can read the messages, process the messages, and finally
+//! Sources: "Otherwise, Kafka guarantees at-least-once delivery by default"; "it can read the messages, process the messages, and finally
 //! save its position. In this case there is a possibility that the consumer process crashes after processing messages but
 //! before saving its position" (documentation, 4.6 "Message Delivery Semantics"); "The position of the consumer gives the
 //! offset of the next record that will be given out … The committed position is the last offset that has been stored
@@ -39,8 +39,9 @@
 //! of two at a time; a redelivery after a lost commit alone; what was committed, at any time; a part of a suffix, or one out
 //! of order; anything for a zombie, and what it commits. The tests of `delivery` hold it to that.
 //!
-//! Not modelled: eager rebalances, which take all partitions from everybody; a consumer that commits while others of its
-//! partition are still being handled; transactions.
+//! Not modelled: eager rebalances, which take all partitions from everybody; one while a message is handled that its handler has
+//! committed by itself, after which the next one comes beside it; a consumer that handles several of a partition at once;
+//! transactions.
 
 use super::{Queue, Rules, Terms, partitions::Partitions};
 use crate::history::Fault;
