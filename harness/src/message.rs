@@ -80,13 +80,14 @@ impl<P> Delivery<P> {
         &self.message.payload
     }
 
-    /// How often the broker has handed out this copy of the message, this time included: 1 for the first.
+    /// How often the broker has handed out this copy of the message, this time included: 1 for the first. Kafka counts
+    /// nothing: there it is 1 each time.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
     /// What the broker says (`redelivered`, DUP). It may be true of a message that was never processed, and is false for
-    /// a producer's second copy.
+    /// a producer's second copy, and where the broker does not count.
     pub fn redelivered(&self) -> bool {
         self.attempt > 1
     }

@@ -240,10 +240,16 @@ where
                 (&[][..], Some(&reference.turns[..]))
             }
         };
+        let rules = history.model.rules();
+        let keys: Vec<Option<&str>> = match (rules.orders_by_key(), turns) {
+            (true, None) => made.iter().map(|message| message.ordering_key.as_deref()).collect(),
+            _ => Vec::new(),
+        };
         let plan = Plan {
-            rules: history.model.rules(),
+            rules,
             processes: history.processes,
             messages: messages.len(),
+            keys: &keys,
             faults,
             turns,
             rests_between,

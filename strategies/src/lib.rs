@@ -7,6 +7,7 @@
 //! What is not here: anything that judges. This crate knows the harness by its public face only.
 
 pub mod ack_after_effect;
+pub mod dead_letter;
 pub mod expected;
 pub mod in_process_guard;
 pub mod lease_with_fencing;

@@ -9,7 +9,7 @@ use redeliver_harness::{
 };
 
 use crate::{
-    ack_after_effect, in_process_guard, lease_with_fencing, natural, outbox,
+    ack_after_effect, dead_letter, in_process_guard, lease_with_fencing, natural, outbox,
     plain::{self, Plain},
     precondition_on_version, record_and_check,
     run::StoreKind,
@@ -31,17 +31,25 @@ static ENTRIES: &[&Entry] = &[
     &lease_with_fencing::zombie_holder_writes::ENTRY,
     &ack_after_effect::ENTRY,
     &ack_after_effect::ack_before_apply::ENTRY,
+    &ack_after_effect::offset_stored_before_processing::ENTRY,
     &outbox::ENTRY,
     &outbox::external_effect_retried::ENTRY,
     &in_process_guard::ENTRY,
     &in_process_guard::process_local_guard::ENTRY,
     &precondition_on_version::ENTRY,
     &precondition_on_version::aba_precondition_retry::ENTRY,
+    &dead_letter::ENTRY,
+    &dead_letter::poison_head_of_line::ENTRY,
 ];
 
 /// All delivery models that there are, for a strategy that needs nothing of them.
-pub const ANY_MODEL: &[DeliveryModel] =
-    &[DeliveryModel::at_most_once(), DeliveryModel::at_least_once(), DeliveryModel::request_reply()];
+pub const ANY_MODEL: &[DeliveryModel] = &[
+    DeliveryModel::at_most_once(),
+    DeliveryModel::at_least_once(),
+    DeliveryModel::request_reply(),
+    DeliveryModel::kafka(),
+    DeliveryModel::kafka_blocking(),
+];
 
 /// Amounts to add; the harness chooses such as can be told apart.
 pub const AMOUNTS: std::ops::Range<i64> = 1..1000;

@@ -155,7 +155,11 @@ fn a_strategy_is_checked_under_any_model_that_is_asked_for() {
     let Ran { out, code, .. } = twin("at-most-once");
     assert_eq!(code, HOLDS, "{out}");
     let told = twin("at-most");
-    assert!(refused(&told).contains("[possible values: at-most-once, at-least-once, request-reply]"), "{}", told.err);
+    assert!(
+        refused(&told).contains("[possible values: at-most-once, at-least-once, request-reply, kafka, kafka-blocking]"),
+        "{}",
+        told.err
+    );
 }
 
 #[test]

@@ -144,7 +144,7 @@ pub fn history() -> impl Strategy<Value = History> {
     sized.prop_flat_map(|(messages, processes, model)| {
         let model = DeliveryModel::named(model).unwrap();
         (vec(message(), messages), vec(fault(messages, processes), 0..8)).prop_map(move |(messages, mut faults)| {
-            faults.retain(|fault| sensible(fault) && admitted(model, fault));
+            faults.retain(|fault| sensible(fault) && admitted(model, fault) && in_line(model, &messages, fault));
             let all = std::mem::take(&mut faults);
             all.into_iter().for_each(|fault| {
                 if !faults.contains(&fault) {
@@ -154,6 +154,20 @@ pub fn history() -> impl Strategy<Value = History> {
             History { model, processes, messages, faults }
         })
     })
+}
+
+/// Whether this is not against the order of a partition, if the model has any.
+fn in_line(model: DeliveryModel, messages: &[Published], fault: &Fault) -> bool {
+    let key = |message: usize| messages[message].ordering_key.as_ref();
+    ![DeliveryModel::kafka(), DeliveryModel::kafka_blocking()].contains(&model)
+        || match *fault {
+            Fault::Duplicate { at, .. } => at.is_none(),
+            Fault::Defer { what: Deferred::Message(message), past }
+            | Fault::Defer { what: Deferred::Delivery(DeliveryName { message, .. }), past } => {
+                key(message).is_none() || key(message) != key(past)
+            }
+            _ => true,
+        }
 }
 
 /// Whether the broker of a model can produce this: at most once, nothing comes twice and no ack comes late.

@@ -41,8 +41,7 @@ fn a_text_begins_with_its_version_and_its_model() {
     refuses("redeliver-history 1 x", "line 1, column 21: expected nothing more, found `x`");
     refuses("redeliver-history 1", "line 1, column 20: expected `model` and its name, found nothing");
     refuses("redeliver-history 1\nmessage m0 1", "line 2, column 1: expected `model` and its name, found `message`");
-    let model =
-        "line 3, column 9: expected a delivery model: at-most-once, at-least-once, request-reply, found `twice`";
+    let model = "line 3, column 9: expected a delivery model: at-most-once, at-least-once, request-reply, kafka, kafka-blocking, found `twice`";
     refuses("redeliver-history 1\n\n  model twice", model);
     refuses("redeliver-history 1\nmodel at-least-once\n", "line 3, column 1: a history has at least one message");
 }
@@ -147,7 +146,7 @@ fn a_line_is_refused_by_column() {
     refuses_one_line("r1:credit", "column 10: expected `;` and a delivery model, found nothing");
     refuses_one_line(
         "r1:credit;",
-        "column 11: expected a delivery model: at-most-once, at-least-once, request-reply, found nothing",
+        "column 11: expected a delivery model: at-most-once, at-least-once, request-reply, kafka, kafka-blocking, found nothing",
     );
     refuses_one_line("r1:credit;at-least-once", "column 24: a history has at least one message");
     refuses_one_line(
@@ -186,12 +185,12 @@ fn what_is_neither_form_is_told_about_both() {
     assert_eq!(error(" \n\n"), format!("line 3, column 1: {both} nothing"));
     assert_eq!(
         error(" r1:t;x"),
-        "column 7: expected a delivery model: at-most-once, at-least-once, request-reply, found `x`"
+        "column 7: expected a delivery model: at-most-once, at-least-once, request-reply, kafka, kafka-blocking, found `x`"
     );
     let text = "redeliver-history 1\nmodel x";
     assert_eq!(
         error(text),
-        "line 2, column 7: expected a delivery model: at-most-once, at-least-once, request-reply, found `x`"
+        "line 2, column 7: expected a delivery model: at-most-once, at-least-once, request-reply, kafka, kafka-blocking, found `x`"
     );
 }
 

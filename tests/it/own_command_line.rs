@@ -106,9 +106,9 @@ fn a_matrix_is_as_expected_or_says_where_it_is_not() {
     let matrix = |table: Vec<Checked>| run(table, &["matrix", "--faults", "1", "--cases", "16"]);
     let (out, err, exit) = matrix(vec![correct(), twin("lost")]);
     let as_expected = "\
-strategy       at-most-once  at-least-once  request-reply
-one-step       (holds)       holds          (holds)
-  marks-first  (holds)       lost, 1 fault  (lost, 1 fault)
+strategy       at-most-once  at-least-once  request-reply    kafka            kafka-blocking
+one-step       (holds)       holds          (holds)          (holds)          (holds)
+  marks-first  (holds)       lost, 1 fault  (lost, 1 fault)  (lost, 1 fault)  (lost, 1 fault)
 
 all 2 as expected; what stands in brackets is not judged
 ";
@@ -124,7 +124,7 @@ all 2 as expected; what stands in brackets is not judged
     let claims_too_much = Checked::new("marks-first", "mark, then order", marks_first);
     assert_eq!(matrix(vec![claims_too_much]).2, Exit::Violated);
     let (out, _, exit) = matrix(vec![Checked::new("broken", "nothing", broken)]);
-    assert!(out.contains("broken    (-)           - !            (-)\n"), "{out}");
+    assert!(out.contains("broken    (-)           - !            (-)            (-)    (-)\n"), "{out}");
     assert!(out.contains("broken, at-least-once: ") && out.contains("the disk is gone"), "{out}");
     assert_eq!(exit, Exit::Inconclusive);
 }

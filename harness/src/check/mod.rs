@@ -86,7 +86,7 @@ impl Options {
             faults: self.faults,
             messages: self.messages,
             skips: self.skips,
-            keys_matter: self.contract.order_published,
+            keys_matter: self.contract.order_published || self.model.rules().orders_by_key(),
             periods: self.contract.window.filter(|window| *window < History::MAX_ADVANCE).into_iter().collect(),
         }
     }

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::{CopyId, Ending, HeldCopy, Queue};
+use super::{CopyId, Ending, HandedOut, HeldCopy, Queue, Term};
 
 /// After this many doublings the delay stays as it is: about 18 hours.
 const LAST_DOUBLING: u32 = 16;
@@ -28,12 +28,12 @@ impl Copies {
 }
 
 /// How long the k-th redelivery of a copy waits, for k from 1: 1 s, 2 s, 4 s, ….
-fn delay(k: u32) -> Duration {
+pub(super) fn delay(k: u32) -> Duration {
     Duration::from_secs(1 << (k.max(1) - 1).min(LAST_DOUBLING))
 }
 
 impl Queue for Copies {
-    fn publish(&mut self, messages: usize) {
+    fn publish(&mut self, messages: usize, _keys: &[Option<&str>]) {
         self.copies.clear();
         self.copies.extend((0..messages).map(|message| held(message, Duration::ZERO)));
     }
@@ -49,37 +49,36 @@ impl Queue for Copies {
         candidates.min_by_key(|(at, copy)| (copy.message, *at)).map(|(at, _)| CopyId(at))
     }
 
-    fn hand_out(&mut self, copy: CopyId) -> u32 {
+    fn hand_out(&mut self, copy: CopyId) -> HandedOut {
         let copy = &mut self.copies[copy.0];
         copy.due = None;
         copy.attempts += 1;
         copy.in_flight += 1;
         copy.settled |= self.once;
-        copy.attempts
+        HandedOut { attempt: copy.attempts, term: Term::default() }
     }
 
-    fn acked(&mut self, copy: CopyId) {
+    fn acked(&mut self, copy: CopyId, _term: Term) -> bool {
         let copy = &mut self.copies[copy.0];
         copy.settled = true;
         copy.due = None;
+        true
     }
 
-    fn ended(&mut self, copy: CopyId, how: Ending, now: Duration) -> bool {
+    fn ended(&mut self, copy: CopyId, _term: Term, how: Ending, now: Duration) -> bool {
         let copy = &mut self.copies[copy.0];
         copy.in_flight -= 1;
-        if copy.settled {
-            return false;
-        }
         match how {
+            _ if copy.settled => {}
             Ending::Acked | Ending::Rejected => {
                 copy.settled = true;
                 copy.due = None;
             }
-            Ending::Silent | Ending::Retried if copy.in_flight == 0 => {
+            _ if copy.in_flight == 0 => {
                 let again = now + delay(copy.attempts);
                 copy.due = Some(copy.due.map_or(again, |due| due.min(again)));
             }
-            Ending::Silent | Ending::Retried => {}
+            Ending::Silent | Ending::AckLost | Ending::Cancelled | Ending::Retried => {}
         }
         true
     }
@@ -97,6 +96,6 @@ impl Queue for Copies {
     }
 }
 
-fn held(message: usize, due: Duration) -> HeldCopy {
+pub(super) fn held(message: usize, due: Duration) -> HeldCopy {
     HeldCopy { message, attempts: 0, in_flight: 0, due: Some(due), settled: false }
 }

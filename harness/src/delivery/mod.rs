@@ -5,6 +5,8 @@
 mod at_least_once;
 mod at_most_once;
 mod copies;
+mod kafka;
+mod partitions;
 mod request_reply;
 #[cfg(test)]
 mod tests;
@@ -14,7 +16,13 @@ use std::{fmt, hash, time::Duration};
 use crate::history::Fault;
 
 /// Every delivery model there is. A new one is a file of its own and a line here.
-static MODELS: &[&dyn Rules] = &[&at_most_once::AtMostOnce, &at_least_once::AtLeastOnce, &request_reply::RequestReply];
+static MODELS: &[&dyn Rules] = &[
+    &at_most_once::AtMostOnce,
+    &at_least_once::AtLeastOnce,
+    &request_reply::RequestReply,
+    &kafka::KAFKA,
+    &kafka::KAFKA_BLOCKING,
+];
 
 /// Which deliveries a broker may make, and what it does after a crash, a lost acknowledgement, a rejection.
 #[derive(Clone, Copy)]
@@ -52,6 +60,26 @@ impl DeliveryModel {
     /// So do HTTP and RPC clients that retry with an idempotency key.
     pub const fn request_reply() -> Self {
         Self(&request_reply::RequestReply)
+    }
+
+    /// Messages of one ordering key are of one partition: they come in publish order, the next one once the one before has
+    /// ended, and a commit covers all that came before it. A message without a key is of a partition of its own. After a
+    /// crash, and when a partition moves to another process (`overlap`), everything after the last committed offset comes
+    /// again, in order and without a count; a lost commit alone repeats nothing, and the next one covers for it. Whoever had
+    /// a partition that moved handles on what it had, and its commit is refused. A message that is to be retried keeps
+    /// those behind it waiting; one that is rejected goes to a dead-letter topic.
+    ///
+    /// So does a consumer of Kafka that commits after processing ("at-least-once delivery": Kafka's documentation, 4.6
+    /// "Message Delivery Semantics"; position and committed offset: the Javadoc of `KafkaConsumer`, "Offsets and Consumer
+    /// Position").
+    pub const fn kafka() -> Self {
+        Self(&kafka::KAFKA)
+    }
+
+    /// As [`kafka`](Self::kafka), for a consumer without a dead-letter topic: it seeks back to a message that is rejected too,
+    /// and nothing behind it comes until one of its deliveries is done.
+    pub const fn kafka_blocking() -> Self {
+        Self(&kafka::KAFKA_BLOCKING)
     }
 
     /// The model of this name.
@@ -133,6 +161,21 @@ pub(crate) trait Rules: Sync {
         last
     }
 
+    /// Whether messages of one ordering key wait for each other, so that the broker itself looks at keys.
+    fn orders_by_key(&self) -> bool {
+        false
+    }
+
+    /// Whether a message comes again because its acknowledgement was lost, whatever else happens.
+    fn repeats_unheard(&self) -> bool {
+        true
+    }
+
+    /// Whether a message that is rejected is put aside for good.
+    fn puts_aside(&self) -> bool {
+        true
+    }
+
     /// Whether somebody hears what a handler replies, and compares it.
     fn compares_replies(&self) -> bool {
         false
@@ -166,8 +209,9 @@ impl Terms {
 
 /// One replay's broker: the copies of messages that it holds and when each is due.
 pub(crate) trait Queue {
-    /// Begins a replay: one copy of each of so many messages, all due at once, in publish order.
-    fn publish(&mut self, messages: usize);
+    /// Begins a replay: one copy of each of so many messages, all due at once, in publish order. Of the ordering keys those
+    /// that there are, if the model looks at them.
+    fn publish(&mut self, messages: usize, keys: &[Option<&str>]);
 
     /// The broker got a second copy of this message (a producer's retry), due now. Which copy that is.
     fn duplicate(&mut self, message: usize, now: Duration) -> CopyId;
@@ -175,14 +219,42 @@ pub(crate) trait Queue {
     /// The next copy that is due, earliest published first, of those that `may` be handed out.
     fn due(&self, now: Duration, may: &mut dyn FnMut(&HeldCopy) -> bool) -> Option<CopyId>;
 
-    /// This copy is handed to a handler: the attempt that this is, from 1.
-    fn hand_out(&mut self, copy: CopyId) -> u32;
+    /// The process that a copy goes to, where that is not for the rules to say.
+    fn goes_to(&self, _copy: CopyId) -> Option<usize> {
+        None
+    }
 
-    /// The handler of this copy, which still runs, acknowledged it by itself.
-    fn acked(&mut self, copy: CopyId);
+    /// This copy is handed to a handler.
+    fn hand_out(&mut self, copy: CopyId) -> HandedOut;
 
-    /// A delivery of this copy ended. Whether that settled anything that was not settled already.
-    fn ended(&mut self, copy: CopyId, how: Ending, now: Duration) -> bool;
+    /// What is handed to process `to` while this copy, which is not settled, is still being handled; or why nothing is.
+    fn overlap(&mut self, copy: CopyId, _term: Term, _to: usize) -> Result<CopyId, &'static str> {
+        Ok(copy)
+    }
+
+    /// Whether the broker takes an acknowledgement of this copy from whoever was handed it in this term.
+    fn hears(&self, _copy: CopyId, _term: Term) -> bool {
+        true
+    }
+
+    /// The handler of this copy, which still runs, acknowledged it by itself. Whether the broker took that.
+    fn acked(&mut self, copy: CopyId, term: Term) -> bool;
+
+    /// A delivery of this copy ended. Whether the broker cares.
+    fn ended(&mut self, copy: CopyId, term: Term, how: Ending, now: Duration) -> bool;
+
+    /// A process died, and each of its deliveries has ended.
+    fn crashed(&mut self, _process: usize, _now: Duration) {}
+
+    /// Whether the first of these two messages and the second come in publish order, whatever happens.
+    fn in_order(&self, _one: usize, _other: usize) -> bool {
+        false
+    }
+
+    /// Whether a further delivery of this message waits for no other message to be handled first.
+    fn comes_freely(&self, _message: usize) -> bool {
+        true
+    }
 
     /// When the next copy becomes due, if any will.
     fn next_due(&self, now: Duration) -> Option<Duration>;
@@ -193,6 +265,23 @@ pub(crate) trait Queue {
     /// Hashes everything that decides what it does next.
     fn remember(&self, state: &mut dyn hash::Hasher);
 }
+
+/// A copy was handed out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct HandedOut {
+    /// The attempt that this is, from 1, as far as the broker counts.
+    pub(crate) attempt: u32,
+    /// Under which terms it was.
+    pub(crate) term: Term,
+}
+
+/// Since when a process may speak for what it was handed, where that can end before the handler does: a generation of
+/// consumers. Elsewhere there is one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Term(pub(crate) u32);
+
+/// Why a message is not put off past one of the same partition.
+pub(crate) const IN_ORDER: &str = "both are of one partition, which comes in order";
 
 /// Which of the broker's copies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -218,8 +307,12 @@ pub(crate) struct HeldCopy {
 pub(crate) enum Ending {
     /// It was acknowledged.
     Acked,
-    /// The broker never heard of it: a crash, or a lost acknowledgement.
+    /// The broker never heard of it: its process died, or nobody tells.
     Silent,
+    /// It was done, and its acknowledgement was lost.
+    AckLost,
+    /// Its handler was dropped before its end, in a process that goes on.
+    Cancelled,
     /// The handler asked for it again.
     Retried,
     /// The handler refused it for good.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use super::{CopyId, DeliveryModel, Ending, Queue};
+use super::{CopyId, DeliveryModel, Ending, Queue, Term};
 use crate::{History, history::Fault};
 
 /// One thing that a broker, or a client that retries, is said to have done.
@@ -15,16 +15,22 @@ enum Did {
     Overlaps(usize),
     /// It took up a second copy of a message.
     Copies(usize),
-    /// A delivery of a copy ended.
+    /// The last delivery of a copy that has not ended did.
     Ends(usize, Ending),
+    /// That of a copy at a process did.
+    EndsAt(usize, usize, Ending),
+    /// It acknowledged that of a copy at a process, and the broker took it.
+    Commits(usize, usize),
+    /// A process died.
+    Crashes(usize),
     /// So many milliseconds passed.
     Waits(u64),
     /// Nothing is left to do, now or later.
     IsDone,
 }
 
-use Did::{Copies, Delivers, Ends, IsDone, Overlaps, Waits};
-use Ending::{Acked, Rejected, Retried, Silent};
+use Did::{Commits, Copies, Crashes, Delivers, Ends, EndsAt, IsDone, Overlaps, Waits};
+use Ending::{AckLost, Acked, Cancelled, Rejected, Retried, Silent};
 
 /// A model at work, of which it is asked step by step whether it would do that.
 struct Referee {
@@ -32,6 +38,8 @@ struct Referee {
     queue: Box<dyn Queue>,
     /// The process that had each message last.
     homes: Vec<usize>,
+    /// The deliveries that have not ended: of which copy, at which process, and since when that one has it.
+    open: Vec<(usize, usize, Term)>,
     copies: usize,
     now: Duration,
 }
@@ -41,8 +49,8 @@ const PROCESSES: usize = 3;
 impl Referee {
     fn new(model: DeliveryModel, messages: usize) -> Self {
         let mut queue = model.rules().queue();
-        queue.publish(messages);
-        Self { model, queue, homes: vec![0; messages], copies: messages, now: Duration::ZERO }
+        queue.publish(messages, &[Some("key"); 2][..messages]);
+        Self { model, queue, homes: vec![0; messages], open: Vec::new(), copies: messages, now: Duration::ZERO }
     }
 
     fn follow(&mut self, did: Did) -> Result<(), String> {
@@ -56,7 +64,19 @@ impl Referee {
                 Ok(())
             }
             Ends(copy, how) => {
-                self.queue.ended(CopyId(copy), how, self.now);
+                let last = self.open.iter().rposition(|(of, ..)| *of == copy);
+                self.ends(last, how).map(|_| ())
+            }
+            EndsAt(copy, process, how) => self.ends(self.at(copy, process), how).map(|_| ()),
+            Commits(copy, process) => match self.ends(self.at(copy, process), Acked)? {
+                true => Ok(()),
+                false => Err("it takes no commit from there".to_owned()),
+            },
+            Crashes(process) => {
+                while let Some(at) = self.open.iter().position(|(_, at, _)| *at == process) {
+                    self.ends(Some(at), Silent)?;
+                }
+                self.queue.crashed(process, self.now);
                 Ok(())
             }
             Waits(millis) => {
@@ -65,6 +85,23 @@ impl Referee {
             }
             IsDone => self.is_done(),
         }
+    }
+
+    fn at(&self, copy: usize, process: usize) -> Option<usize> {
+        self.open.iter().position(|(of, at, _)| (*of, *at) == (copy, process))
+    }
+
+    /// Whether the broker cares.
+    fn ends(&mut self, at: Option<usize>, how: Ending) -> Result<bool, String> {
+        let (copy, _, term) = self.open.remove(at.ok_or("it is not being handled")?);
+        Ok(self.queue.ended(CopyId(copy), term, how, self.now))
+    }
+
+    fn hands_out(&mut self, copy: CopyId, to: usize) {
+        let term = self.queue.hand_out(copy).term;
+        self.open.push((copy.0, to, term));
+        let message = self.queue.copy(copy).message;
+        self.homes[message] = to;
     }
 
     fn delivers(&mut self, copy: usize, to: usize) -> Result<(), String> {
@@ -76,11 +113,11 @@ impl Referee {
             0 => 0,
             _ => self.model.rules().redelivers_to(self.homes[message], PROCESSES),
         };
+        let goes = self.queue.goes_to(id).unwrap_or(goes);
         if to != goes {
             return Err(format!("it goes to p{goes}"));
         }
-        self.queue.hand_out(id);
-        self.homes[message] = to;
+        self.hands_out(id, to);
         Ok(())
     }
 
@@ -94,8 +131,11 @@ impl Referee {
         if self.queue.copy(id).settled {
             return Err(self.model.rules().terms().over.to_owned());
         }
-        self.queue.hand_out(id);
-        self.homes[message] = (self.homes[message] + 1) % PROCESSES;
+        // A handler that is told of stands where its message went first.
+        let (_, at, term) = *self.open.iter().find(|(of, ..)| *of == copy).ok_or("it is not being handled")?;
+        let to = (self.homes[message].max(at) + 1) % PROCESSES;
+        let first = self.queue.overlap(id, term, to)?;
+        self.hands_out(first, to);
         Ok(())
     }
 
@@ -122,8 +162,10 @@ type Refused = (DeliveryModel, &'static [Did], &'static str, &'static str);
 const MOST: DeliveryModel = DeliveryModel::at_most_once();
 const LEAST: DeliveryModel = DeliveryModel::at_least_once();
 const REPLY: DeliveryModel = DeliveryModel::request_reply();
+const KAFKA: DeliveryModel = DeliveryModel::kafka();
+const BLOCKING: DeliveryModel = DeliveryModel::kafka_blocking();
 
-/// Each with two messages, `m0` and `m1`, of which the first two copies are.
+/// Each with two messages of one ordering key, `m0` and `m1`, of which the first two copies are.
 const REFUSED: &[Refused] = &[
     (MOST, &[Delivers(0, 0), Ends(0, Acked), Waits(1_000), Delivers(0, 0)], "not due", "it was handled"),
     (MOST, &[Delivers(0, 0), Ends(0, Silent), Waits(1_000), Delivers(0, 0)], "not due", "a crash loses it"),
@@ -221,6 +263,139 @@ const REFUSED: &[Refused] = &[
         "goes to p0",
         "after the last process comes the first",
     ),
+    (KAFKA, &[Delivers(1, 0)], "not due", "m0 stands before it"),
+    (KAFKA, &[Delivers(0, 0), Delivers(1, 0)], "not due", "one at a time"),
+    (KAFKA, &[Delivers(0, 0), Waits(3_600_000), Delivers(0, 0)], "not due", "that takes a rebalance"),
+    (KAFKA, &[Delivers(0, 0), Ends(0, AckLost), Waits(3_600_000), Delivers(0, 0)], "not due", "the position went on"),
+    (
+        KAFKA,
+        &[Delivers(0, 0), Ends(0, Acked), Delivers(1, 0), Crashes(0), Waits(3_600_000), Delivers(0, 0)],
+        "not due",
+        "it was committed",
+    ),
+    (
+        KAFKA,
+        &[
+            Delivers(0, 0),
+            Ends(0, AckLost),
+            Delivers(1, 0),
+            Ends(1, Acked),
+            Crashes(0),
+            Waits(3_600_000),
+            IsDone,
+            Delivers(0, 0),
+        ],
+        "not due",
+        "a later commit covers for the lost one",
+    ),
+    (
+        KAFKA,
+        &[Delivers(0, 0), Ends(0, AckLost), Delivers(1, 0), Crashes(0), Waits(1_000), Delivers(1, 0)],
+        "not due",
+        "the suffix begins with m0",
+    ),
+    (
+        KAFKA,
+        &[
+            Delivers(0, 0),
+            Ends(0, AckLost),
+            Delivers(1, 0),
+            Crashes(0),
+            Waits(1_000),
+            Delivers(0, 0),
+            Ends(0, Acked),
+            IsDone,
+        ],
+        "copy 1",
+        "the whole suffix comes again",
+    ),
+    (KAFKA, &[Delivers(0, 0), Crashes(0), Waits(999), Delivers(0, 0)], "not due", "a restart takes a second"),
+    (
+        KAFKA,
+        &[Delivers(0, 0), Ends(0, Retried), Waits(3_600_000), Delivers(1, 0)],
+        "not due",
+        "m0 is at the head of the line",
+    ),
+    (
+        KAFKA,
+        &[Delivers(0, 0), Ends(0, Cancelled), Waits(999), Delivers(0, 0)],
+        "not due",
+        "the consumer waits a second",
+    ),
+    (
+        KAFKA,
+        &[Delivers(0, 0), Ends(0, Rejected), Waits(3_600_000), Delivers(0, 0)],
+        "not due",
+        "it is in the dead-letter topic",
+    ),
+    (KAFKA, &[Delivers(0, 0), Ends(0, Acked), Copies(0), Delivers(2, 0)], "not due", "the copy was appended behind m1"),
+    (KAFKA, &[Delivers(0, 0), Overlaps(0), Commits(0, 0)], "takes no commit", "the zombie is of an earlier generation"),
+    (
+        KAFKA,
+        &[Delivers(0, 0), Overlaps(0), EndsAt(0, 0, Acked), Delivers(1, 1)],
+        "not due",
+        "what the zombie does moves nobody's position",
+    ),
+    (
+        KAFKA,
+        &[Delivers(0, 0), Overlaps(0), EndsAt(0, 0, Acked), Crashes(1), Delivers(1, 1)],
+        "not due",
+        "the zombie's commit covers nothing",
+    ),
+    (
+        KAFKA,
+        &[Delivers(0, 0), Overlaps(0), Ends(0, Acked), Delivers(1, 0)],
+        "goes to p1",
+        "the zombie is handed nothing",
+    ),
+    (
+        KAFKA,
+        &[Delivers(0, 0), Ends(0, Acked), Delivers(1, 0), Overlaps(1), Ends(1, Silent), IsDone],
+        "copy 1",
+        "nobody did it",
+    ),
+    (
+        KAFKA,
+        &[
+            Delivers(0, 0),
+            Ends(0, AckLost),
+            Delivers(1, 0),
+            Overlaps(1),
+            EndsAt(0, 1, Acked),
+            EndsAt(1, 0, Acked),
+            IsDone,
+        ],
+        "copy 1",
+        "the new owner begins before it, and comes to it",
+    ),
+    (
+        BLOCKING,
+        &[Delivers(0, 0), Ends(0, Rejected), Waits(3_600_000), Delivers(1, 0)],
+        "not due",
+        "it blocks as any other",
+    ),
+    (BLOCKING, &[Delivers(0, 0), Ends(0, Rejected), Waits(999), Delivers(0, 0)], "not due", "it waits a second"),
+    (BLOCKING, &[Delivers(0, 0), Ends(0, Rejected), IsDone], "copy 0", "there is nowhere to put it aside"),
+    (
+        BLOCKING,
+        &[Delivers(0, 0), Ends(0, Acked), Delivers(1, 0), Ends(1, Rejected), IsDone],
+        "copy 1",
+        "the last one too",
+    ),
+    (
+        BLOCKING,
+        &[
+            Delivers(0, 0),
+            Ends(0, Rejected),
+            Waits(1_000),
+            Delivers(0, 0),
+            Ends(0, Rejected),
+            Waits(1_999),
+            Delivers(0, 0),
+        ],
+        "not due",
+        "the second time it waits two",
+    ),
 ];
 
 #[test]
@@ -288,6 +463,61 @@ const ADMITTED: &[(DeliveryModel, &[Did])] = &[
             IsDone,
         ],
     ),
+    // A commit is lost and the process dies: the whole suffix comes again.
+    (
+        KAFKA,
+        &[
+            Delivers(0, 0),
+            Ends(0, AckLost),
+            Delivers(1, 0),
+            Crashes(0),
+            Waits(1_000),
+            Delivers(0, 0),
+            Ends(0, Acked),
+            Delivers(1, 0),
+            Commits(1, 0),
+            IsDone,
+        ],
+    ),
+    // Behind the last commit that is lost nothing comes, whatever time passes.
+    (KAFKA, &[Delivers(0, 0), Ends(0, Acked), Delivers(1, 0), Ends(1, AckLost), Waits(3_600_000), IsDone]),
+    // A rebalance while m1 is handled: the new owner begins with m0, which nobody committed, and dies over it.
+    (
+        KAFKA,
+        &[
+            Delivers(0, 0),
+            Ends(0, AckLost),
+            Delivers(1, 0),
+            Overlaps(1),
+            EndsAt(1, 0, Acked),
+            Crashes(1),
+            Waits(1_000),
+            Delivers(0, 1),
+            Commits(0, 1),
+            Delivers(1, 1),
+            Commits(1, 1),
+            IsDone,
+        ],
+    ),
+    // The process that had it dies when it has nothing any more.
+    (KAFKA, &[Delivers(0, 0), Overlaps(0), Crashes(0), Commits(0, 1), Delivers(1, 1), Commits(1, 1), IsDone]),
+    (
+        KAFKA,
+        &[
+            Delivers(0, 0),
+            Ends(0, Acked),
+            Copies(0),
+            Delivers(1, 0),
+            Ends(1, Rejected),
+            Delivers(2, 0),
+            Ends(2, Retried),
+            Waits(1_000),
+            Delivers(2, 0),
+            Ends(2, Acked),
+            IsDone,
+        ],
+    ),
+    (BLOCKING, &[Delivers(0, 0), Ends(0, Rejected), Waits(1_000), Delivers(0, 0), Ends(0, Acked), Delivers(1, 0)]),
 ];
 
 #[test]
@@ -311,6 +541,8 @@ const NOT_ADMITTED: &[(DeliveryModel, &str, &str)] = &[
     (MOST, "defer m0#2 past m1", "delivered a second time"),
     (MOST, "crash m0#2.1", "delivered a second time"),
     (MOST, "pause m0#1.1 until m1#2.1", "delivered a second time"),
+    (KAFKA, "duplicate m0 at m0#1.1", "behind the first in its partition"),
+    (BLOCKING, "duplicate m0 at m0#1.1", "behind the first in its partition"),
 ];
 
 #[test]

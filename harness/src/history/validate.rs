@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use crate::delivery::IN_ORDER;
+
 use super::{Coordinate, Deferred, DeliveryName, Fault, History, InvalidHistory, Place, RoundName, TaskName};
 
 impl History {
@@ -36,7 +38,27 @@ impl History {
 
     /// Every reason why there can be no such history.
     pub(super) fn problems(&self) -> Vec<InvalidHistory> {
-        self.problems_where(|fault| self.model.rules().admits(fault))
+        self.problems_where(|fault| self.admits(fault))
+    }
+
+    /// Whether its delivery model can produce this fault, as far as the history says; if not, why not. Keys that only the
+    /// generator of messages knows are seen in a replay.
+    pub(crate) fn admits(&self, fault: &Fault) -> Result<(), &'static str> {
+        self.model.rules().admits(fault)?;
+        match fault {
+            Fault::Defer {
+                what: Deferred::Message(message) | Deferred::Delivery(DeliveryName { message, .. }),
+                past,
+            } if self.in_order(*message, *past) => Err(IN_ORDER),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether its delivery model brings these two messages in publish order whatever happens, by the keys that the history
+    /// says.
+    pub(crate) fn in_order(&self, one: usize, other: usize) -> bool {
+        let key = |message: usize| self.messages.get(message).and_then(|message| message.ordering_key.as_deref());
+        self.model.rules().orders_by_key() && (one == other || key(one).is_some() && key(one) == key(other))
     }
 
     fn problems_where(&self, admits: impl Fn(&Fault) -> Result<(), &'static str>) -> Vec<InvalidHistory> {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     Error,
-    delivery::{CopyId, Ending},
+    delivery::{CopyId, Ending, HandedOut},
     history::{Coordinate, DeliveryName, Fault, Place, TaskName},
 };
 
@@ -23,7 +23,7 @@ impl Run<'_> {
     /// Hands a copy to a process. The task that handles it.
     pub(super) fn deliver(&mut self, copy: CopyId, origin: Origin, process: usize) -> Result<TaskId, Error> {
         let message = self.queue.copy(copy).message;
-        let attempt = self.queue.hand_out(copy);
+        let HandedOut { attempt, term } = self.queue.hand_out(copy);
         self.numbers[message] += 1;
         self.homes[message] = process;
         let delivery = DeliveryName::new(message, self.numbers[message]);
@@ -44,7 +44,7 @@ impl Run<'_> {
             wants_reply: self.plan.rules.compares_replies(),
         };
         let work = self.handlers.start(call)?;
-        let kind = Kind::Delivery { copy, acked: false };
+        let kind = Kind::Delivery { copy, term, acked: false };
         self.tasks.push(Task::new(delivery.into(), kind, process, Some(work), given, self.turn));
         Ok(self.tasks.len() - 1)
     }
@@ -251,6 +251,7 @@ impl Run<'_> {
         match answer {
             // The broker has nothing more to hear.
             _ if acked => self.leave(task, Ending::Acked),
+            Answer::Reject(_) if !self.plan.rules.puts_aside() => self.settle(task, &answer, true),
             Answer::Done(_) | Answer::Reject(_) => self.tasks[task].state = State::AtAck(answer),
             // The broker hears of it at once: a crash here would come to the same redelivery.
             Answer::Retry(_) | Answer::Panicked(_) => self.settle(task, &answer, true),
@@ -262,12 +263,17 @@ impl Run<'_> {
         let (delivery, _) = self.tasks[task].delivery().expect("only deliveries are settled");
         let process = self.tasks[task].process.clone();
         let (how, ending) = match answer {
-            _ if !heard => (Settlement::AckLost, Ending::Silent),
+            _ if !heard => (Settlement::AckLost, Ending::AckLost),
             _ if answer.is_final() && !self.plan.rules.hears_of_ends() => (Settlement::Unheard, Ending::Silent),
             _ if !self.plan.rules.hears_of_ends() => (Settlement::Ignored, Ending::Silent),
             Answer::Done(_) => (Settlement::Acked, Ending::Acked),
-            Answer::Reject(_) => (Settlement::DeadLettered, Ending::Rejected),
-            Answer::Retry(_) | Answer::Panicked(_) => (Settlement::Nacked, Ending::Retried),
+            Answer::Reject(_) if self.plan.rules.puts_aside() => (Settlement::DeadLettered, Ending::Rejected),
+            Answer::Reject(_) | Answer::Retry(_) | Answer::Panicked(_) => (Settlement::Nacked, Ending::Retried),
+        };
+        let is_heard = self.hears_end(task, ending);
+        let how = match how {
+            Settlement::Acked | Settlement::DeadLettered if !is_heard => Settlement::Fenced,
+            how => how,
         };
         if how == Settlement::DeadLettered && self.fates[delivery.message].handled.is_none() {
             self.fates[delivery.message].dead_lettered = true;
@@ -276,15 +282,19 @@ impl Run<'_> {
         if !answer.is_final() {
             self.lift_deferrals(delivery.message);
         }
-        self.leave(task, ending);
+        self.ended(task);
     }
 
     /// A delivery is over, for the broker too.
     pub(super) fn leave(&mut self, task: TaskId, ending: Ending) {
-        if let Some((_, copy)) = self.tasks[task].delivery() {
-            self.queue.ended(copy, ending, self.desk.clock().now());
-        }
+        self.hears_end(task, ending);
         self.ended(task);
+    }
+
+    /// The broker hears of the end of a delivery, if it is one. Whether it cares.
+    fn hears_end(&mut self, task: TaskId, ending: Ending) -> bool {
+        let Some((_, copy)) = self.tasks[task].delivery() else { return true };
+        self.queue.ended(copy, self.tasks[task].term(), ending, self.desk.clock().now())
     }
 
     /// A handler, or what it spawned, acknowledged its message by itself.
@@ -295,12 +305,11 @@ impl Run<'_> {
         }
         let by = self.spawner(task);
         let process = self.tasks[by].process.clone();
-        if let (TaskName::Delivery(delivery), Kind::Delivery { copy, acked: acked @ false }) =
+        if let (TaskName::Delivery(delivery), Kind::Delivery { copy, term, acked: acked @ false }) =
             (self.tasks[by].name, &mut self.tasks[by].kind)
+            && self.queue.acked(*copy, *term)
         {
             *acked = true;
-            let copy = *copy;
-            self.queue.acked(copy);
             self.fates[delivery.message].acknowledged = true;
             self.events.push(Event::Settled { delivery, process, how: Settlement::AckedEarly });
         }

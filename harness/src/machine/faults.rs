@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     Error,
-    delivery::Ending,
-    history::{Coordinate, Fault},
+    delivery::{Ending, IN_ORDER},
+    history::{Coordinate, Deferred, DeliveryName, Fault},
     store::Process,
 };
 
@@ -34,6 +34,9 @@ impl Run<'_> {
             Fault::Pause { until: Some(until), .. } if self.has_come(until) => {
                 self.refuse(index, "what it waits for had come by then");
             }
+            Fault::Pause { until: Some(until), .. } if self.stands_behind(until) => {
+                self.refuse(index, "what it waits for stands behind others in its partition");
+            }
             Fault::Pause { until, .. } => {
                 self.acts(index);
                 self.stand(task, until.map_or(Until::NothingElse, Until::Point));
@@ -48,6 +51,9 @@ impl Run<'_> {
             }
             Fault::Cancel { .. } => self.cancel(task, index, ready),
             Fault::LoseAck { .. } => match self.tasks[task].state.clone() {
+                State::AtAck(Answer::Done(_)) if !self.is_heard(task) => {
+                    self.refuse(index, "the broker would not take it: another process has the message");
+                }
                 State::AtAck(answer @ Answer::Done(_)) => {
                     self.acts(index);
                     self.settle(task, &answer, false);
@@ -82,6 +88,20 @@ impl Run<'_> {
         self.tasks.iter().any(ended) || self.events.iter().any(|event| event.point() == Some(point))
     }
 
+    /// Whether the broker would take an acknowledgement of this delivery.
+    fn is_heard(&self, task: TaskId) -> bool {
+        let task = &self.tasks[task];
+        task.delivery().is_none_or(|(_, copy)| self.queue.hears(copy, task.term()))
+    }
+
+    /// Whether this point is of a delivery that is yet to come, and comes after others whatever happens.
+    fn stands_behind(&self, point: Coordinate) -> bool {
+        let yet_to_come = |delivery: &DeliveryName| {
+            self.numbers.get(delivery.message).is_some_and(|number| *number < delivery.number)
+        };
+        point.delivery().filter(yet_to_come).is_some_and(|delivery| !self.queue.comes_freely(delivery.message))
+    }
+
     fn overlap(&mut self, task: TaskId, index: usize, to: Option<usize>) -> Result<(), Error> {
         let root = self.spawner(task);
         let Some((_, copy)) = self.tasks[root].delivery() else {
@@ -100,9 +120,16 @@ impl Run<'_> {
             self.refuse(index, "there is no such process");
             return Ok(());
         }
+        let to = to.unwrap_or((self.tasks[task].process.index() + 1) % self.plan.processes);
+        let first = match self.queue.overlap(copy, self.tasks[root].term(), to) {
+            Ok(first) => first,
+            Err(why) => {
+                self.refuse(index, why);
+                return Ok(());
+            }
+        };
         self.acts(index);
-        let next = (self.tasks[task].process.index() + 1) % self.plan.processes;
-        let other = self.deliver(copy, Origin::Overlap, to.unwrap_or(next))?;
+        let other = self.deliver(first, Origin::Overlap, to)?;
         self.stand_for(task, other);
         Ok(())
     }
@@ -117,6 +144,23 @@ impl Run<'_> {
         let other = self.deliver(copy, Origin::Copy, 0)?;
         self.stand_for(task, other);
         Ok(())
+    }
+
+    /// Deferrals that the broker cannot bring about are refused before anything happens.
+    pub(super) fn refuse_deferrals(&mut self) {
+        for (index, fault) in self.plan.faults.iter().enumerate() {
+            let Fault::Defer {
+                what: Deferred::Message(message) | Deferred::Delivery(DeliveryName { message, .. }),
+                past,
+            } = *fault
+            else {
+                continue;
+            };
+            let both = message.max(past) < self.plan.messages;
+            if both && self.queue.in_order(message, past) {
+                self.refuse(index, IN_ORDER);
+            }
+        }
     }
 
     /// A message was handled for the first time: the second copies that the broker holds of it are due.
@@ -150,6 +194,7 @@ impl Run<'_> {
         for task in lost {
             self.leave(task, Ending::Silent);
         }
+        self.queue.crashed(process.index(), self.desk.clock().now());
         self.handlers.crash(process);
         self.restart_rounds(process.index());
         // Whatever locks it held are free now.
@@ -170,7 +215,7 @@ impl Run<'_> {
         self.events.push(Event::Cancelled { task: *name, process: process.clone() });
         self.drop_work(task);
         self.after_poll(task);
-        self.leave(task, Ending::Silent);
+        self.leave(task, Ending::Cancelled);
     }
 
     /// An operation is told to fail or to lose its reply; it says whether it did.

@@ -3,7 +3,7 @@
 use super::{task::Work, trace::Supplied};
 use crate::{
     Error,
-    delivery::{CopyId, HeldCopy, Queue, Rules},
+    delivery::{CopyId, Ending, HandedOut, HeldCopy, Queue, Rules, Term},
     history::{DeliveryName, Fault, Label},
     message::Supply,
     store::{Observation, Process},
@@ -20,6 +20,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) rules: &'static dyn Rules,
     pub(crate) processes: usize,
     pub(crate) messages: usize,
+    /// Their ordering keys, where the rules look at them.
+    pub(crate) keys: &'a [Option<&'a str>],
     pub(crate) faults: &'a [Fault],
     /// Set for a reference run: each of these once, one after the other, whatever comes of it.
     pub(crate) turns: Option<&'a [Turn]>,
@@ -158,7 +160,7 @@ impl Once {
 }
 
 impl Queue for Once {
-    fn publish(&mut self, _messages: usize) {}
+    fn publish(&mut self, _messages: usize, _keys: &[Option<&str>]) {}
 
     fn duplicate(&mut self, _message: usize, _now: Duration) -> CopyId {
         unreachable!("a reference run has no faults")
@@ -172,19 +174,20 @@ impl Queue for Once {
         self.copies.iter().position(|copy| copy.due.is_some() && may(copy)).map(CopyId)
     }
 
-    fn hand_out(&mut self, copy: CopyId) -> u32 {
+    fn hand_out(&mut self, copy: CopyId) -> HandedOut {
         let copy = &mut self.copies[copy.0];
         copy.due = None;
         copy.attempts += 1;
         copy.in_flight += 1;
-        copy.attempts
+        HandedOut { attempt: copy.attempts, term: Term::default() }
     }
 
-    fn acked(&mut self, copy: CopyId) {
+    fn acked(&mut self, copy: CopyId, _term: Term) -> bool {
         self.copies[copy.0].settled = true;
+        true
     }
 
-    fn ended(&mut self, copy: CopyId, _how: crate::delivery::Ending, _now: Duration) -> bool {
+    fn ended(&mut self, copy: CopyId, _term: Term, _how: Ending, _now: Duration) -> bool {
         let copy = &mut self.copies[copy.0];
         copy.in_flight -= 1;
         copy.settled = true;

@@ -200,6 +200,7 @@ impl<'a> Run<'a> {
         if self.detail == Detail::Watched {
             self.seen_before = Some(self.handlers.observe()?);
         }
+        self.refuse_deferrals();
         self.begin_rounds();
         Ok(())
     }

@@ -161,7 +161,8 @@ impl Run<'_> {
     pub(super) fn holds_back(&self, index: usize) -> bool {
         let Fault::Defer { past, .. } = self.plan.faults[index] else { return false };
         let is_open = |fate: &Fate| fate.handled.is_none() && !fate.dead_lettered;
-        self.faults[index] != FaultState::Lifted && self.fates.get(past).is_some_and(is_open)
+        matches!(self.faults[index], FaultState::Waiting | FaultState::Acted)
+            && self.fates.get(past).is_some_and(is_open)
     }
 
     /// A handler asked for this message again: what has waited for it comes before that. It may be what the handler lacks.
@@ -181,6 +182,7 @@ impl Run<'_> {
             (0, false) => (Origin::Copy, 0),
             _ => (Origin::Redelivery, self.plan.rules.redelivers_to(self.homes[message], self.plan.processes)),
         };
+        let process = self.queue.goes_to(copy).unwrap_or(process);
         self.deliver(copy, origin, process)?;
         Ok(())
     }

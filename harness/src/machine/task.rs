@@ -12,7 +12,7 @@ use std::{
 
 use super::{clock::Clock, desk::TaskId, trace::Answer};
 use crate::{
-    delivery::CopyId,
+    delivery::{CopyId, Term},
     history::{Coordinate, DeliveryName, TaskName},
     message::Supply,
     store::Process,
@@ -43,8 +43,8 @@ pub(super) struct Task {
 /// What a task is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
-    /// A handler at work on this copy; `acked` once it has acknowledged it by itself.
-    Delivery { copy: CopyId, acked: bool },
+    /// A handler at work on this copy, which was handed out in this term; `acked` once it has acknowledged it by itself.
+    Delivery { copy: CopyId, term: Term, acked: bool },
     /// A round of background work, by its place among all of the history.
     Round(usize),
     /// What another task spawned: polled by tokio and known from its first operation on.
@@ -76,6 +76,14 @@ impl Task {
     /// It is a delivery, or a round, that has not ended.
     pub(super) fn is_in_progress(&self) -> bool {
         self.state != State::Ended && !matches!(self.kind, Kind::Spawned { .. })
+    }
+
+    /// Of a delivery: since when its process may speak for it.
+    pub(super) fn term(&self) -> Term {
+        match self.kind {
+            Kind::Delivery { term, .. } => term,
+            Kind::Round(_) | Kind::Spawned { .. } => Term::default(),
+        }
     }
 
     /// It is a delivery that has not ended.

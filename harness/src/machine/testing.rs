@@ -28,6 +28,8 @@ pub(crate) struct Stage<S: Store, C, F> {
     processes: Vec<Option<Rc<C>>>,
     works: Vec<Background>,
     rounds: Vec<Round<C>>,
+    model: DeliveryModel,
+    keys: Vec<Option<&'static str>>,
 }
 
 type Round<C> = Box<dyn Fn(Rc<C>) -> Pin<Box<dyn Future<Output = ()>>>>;
@@ -54,7 +56,16 @@ impl<S: Store, C: 'static, F> Stage<S, C, F> {
             processes: Vec::new(),
             works: Vec::new(),
             rounds: Vec::new(),
+            model: DeliveryModel::at_least_once(),
+            keys: Vec::new(),
         }
+    }
+
+    /// Under this model instead of `at-least-once`, with messages of these ordering keys.
+    pub(crate) fn under(mut self, model: DeliveryModel, keys: &[Option<&'static str>]) -> Self {
+        self.model = model;
+        self.keys = keys.to_vec();
+        self
     }
 
     /// And each process does this once a second.
@@ -77,7 +88,7 @@ impl<S: Store, C: 'static, F> Stage<S, C, F> {
         Ok(Rc::clone(self.processes[at].as_ref().expect("it was started just above")))
     }
 
-    /// Replays a history of so many messages at `at-least-once`, in words.
+    /// Replays a history of so many messages, in words.
     pub(crate) fn replay<O: IntoOutcome>(&mut self, messages: usize, faults: &[Fault]) -> Replay
     where
         F: AsyncFn(&C, &Given) -> O + 'static,
@@ -102,12 +113,13 @@ impl<S: Store, C: 'static, F> Stage<S, C, F> {
     where
         F: AsyncFn(&C, &Given) -> O + 'static,
     {
-        let rules = DeliveryModel::at_least_once().rules();
+        let (rules, keys) = (self.model.rules(), self.keys.clone());
         self.processes = vec![None, None];
         let plan = Plan {
             rules,
             processes: 2,
             messages,
+            keys: &keys,
             faults,
             turns,
             rests_between: false,

@@ -158,6 +158,8 @@ pub(crate) enum Settlement {
     Unheard,
     /// Asked to deliver it again, and nobody does.
     Ignored,
+    /// Done or rejected, and the broker takes no acknowledgement from its process: it had handed the message to another one.
+    Fenced,
 }
 
 /// What a step was, as far as the search and the oracle have to know.

@@ -81,7 +81,7 @@ fn end_of_tale(replay: &Replay) -> usize {
             && matches!(
                 event,
                 Event::Returned { answer: Answer::Done(_), .. }
-                    | Event::Settled { how: Settlement::Acked | Settlement::Unheard, .. }
+                    | Event::Settled { how: Settlement::Acked | Settlement::Unheard | Settlement::Fenced, .. }
                     | Event::RoundEnded { panicked: None, .. }
             )
     };
@@ -140,6 +140,7 @@ impl<'a> Teller<'a> {
                     Settlement::Acked | Settlement::Unheard => terms.acked.to_owned(),
                     Settlement::Nacked => format!("to be {}", terms.again),
                     Settlement::Ignored => NOBODY_HEARS.to_owned(),
+                    Settlement::Fenced => refused(terms),
                     Settlement::DeadLettered if self.history.model.rules().compares_replies() => terms.acked.to_owned(),
                     Settlement::DeadLettered => DEAD_LETTER.to_owned(),
                 };
@@ -293,6 +294,11 @@ const NOBODY_HEARS: &str = "and nobody hears of it";
 
 const DEAD_LETTER: &str = "put aside as a dead letter";
 
+/// That the broker hears it and does not take it.
+fn refused(terms: &crate::delivery::Terms) -> String {
+    format!("and its {} is refused", terms.ack)
+}
+
 /// A handler's answer, with what the broker made of it where that followed at once.
 fn answered(answer: &Answer, settled: Option<Settlement>, model: DeliveryModel) -> String {
     let rules = model.rules();
@@ -304,6 +310,7 @@ fn answered(answer: &Answer, settled: Option<Settlement>, model: DeliveryModel) 
         Some(Settlement::Nacked) if answer.is_final() => format!(", to be {}", rules.terms().again),
         Some(Settlement::Unheard) if !answer.is_done() => format!(", {NOBODY_HEARS}"),
         Some(Settlement::Ignored) => format!(", {NOBODY_HEARS}"),
+        Some(Settlement::Fenced) => format!(", {}", refused(rules.terms())),
         Some(Settlement::Nacked | Settlement::Unheard | Settlement::AckLost | Settlement::AckedEarly) | None => {
             String::new()
         }

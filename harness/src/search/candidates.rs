@@ -213,12 +213,16 @@ impl Scan<'_> {
 
     /// What can strike an acknowledgement.
     fn acknowledgement(&mut self, at: usize, delivery: DeliveryName, how: Settlement) {
-        if at < self.from || !matches!(how, Settlement::Acked | Settlement::DeadLettered | Settlement::Unheard) {
+        let is_answer =
+            matches!(how, Settlement::Acked | Settlement::DeadLettered | Settlement::Unheard | Settlement::Fenced);
+        if at < self.from || !is_answer {
             return;
         }
         let point = delivery.ack();
         self.advances(at, point);
-        self.add(at, Fault::Overlap { at: point, to: None });
+        if how != Settlement::Fenced {
+            self.add(at, Fault::Overlap { at: point, to: None });
+        }
         self.pause(at, point);
         self.crash(at, point);
         if how == Settlement::Acked {
@@ -254,13 +258,20 @@ impl Scan<'_> {
     fn others_could_run(&self, at: usize) -> bool {
         let before_the_clock =
             self.replay.events[at..].iter().take_while(|event| !matches!(event, Event::Clock { .. }));
+        let own = self.replay.events[at].delivery().map(|delivery| delivery.message);
+        // Who comes behind it in its partition waits for it, unless that has moved to another process.
+        let moved = self.replay.events[..at]
+            .iter()
+            .any(|event| matches!(event, Event::Delivered { origin: Origin::Overlap, .. }));
+        let waits = |message| own.is_some_and(|own| !moved && self.history.in_order(own, message));
         // And what handlers spawned, of which the trace does not say how long it lives.
         self.open > 1
             || self.replay.waited_elsewhere
             || self.replay.end != End::Drained
-            || before_the_clock
-                .into_iter()
-                .any(|event| matches!(event, Event::Delivered { .. } | Event::RoundBegan { .. }))
+            || before_the_clock.into_iter().any(|event| match event {
+                Event::Delivered { delivery, .. } => !waits(delivery.message),
+                event => matches!(event, Event::RoundBegan { .. }),
+            })
     }
 
     fn crash(&mut self, at: usize, point: Coordinate) {
@@ -304,8 +315,6 @@ impl Scan<'_> {
     fn may_add(&self, fault: &Fault) -> bool {
         let faults = &self.history.faults;
         let later_rank = |point| faults.iter().all(|own| own.coordinate() != Some(point) || rank(own) < rank(fault));
-        fault.coordinate().is_none_or(later_rank)
-            && !faults.contains(fault)
-            && self.history.model.rules().admits(fault).is_ok()
+        fault.coordinate().is_none_or(later_rank) && !faults.contains(fault) && self.history.admits(fault).is_ok()
     }
 }

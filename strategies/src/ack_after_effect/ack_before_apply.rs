@@ -51,7 +51,7 @@ async fn consume_key_value(store: &KeyValue, m: &Delivery<i64>) -> Result<(), Er
     record_and_check::consume_key_value(store, m.id(), *m.payload()).await
 }
 
-fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
+pub(super) fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
     let contract = (entry.contract)();
     Some(match store {
         StoreKind::Sqlite => Harness::new(entry.database())

@@ -13,6 +13,7 @@
 //! Source: the article, section 7: acknowledging by hand repeats the message when the acknowledgement is lost.
 
 pub mod ack_before_apply;
+pub mod offset_stored_before_processing;
 
 use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Prepared, sqlite::Sqlite};
 

@@ -44,7 +44,12 @@ INSERT INTO account VALUES (0, 0);
 CREATE TABLE change (number INTEGER PRIMARY KEY, amount INTEGER NOT NULL);";
 
 /// Where what did not end comes again.
-const CLAIMED: &[DeliveryModel] = &[DeliveryModel::at_least_once(), DeliveryModel::request_reply()];
+const CLAIMED: &[DeliveryModel] = &[
+    DeliveryModel::at_least_once(),
+    DeliveryModel::request_reply(),
+    DeliveryModel::kafka(),
+    DeliveryModel::kafka_blocking(),
+];
 
 /// The registry's entry.
 pub static ENTRY: Entry = Entry {

@@ -93,12 +93,13 @@ impl Follow<'_> {
             _ => return Err(Departs),
         }
         self.next += 1;
-        self.queue.hand_out(copy);
+        let term = self.queue.hand_out(copy).term;
         self.numbers[delivery.message] += 1;
         self.homes[delivery.message] = process;
         self.tasks.push(Task {
             delivery,
             copy,
+            term,
             process,
             stage: Stage::Fresh,
             hold: None,

@@ -4,7 +4,7 @@
 
 use super::{
     Departs,
-    follow::{Blocked, Follow, Stage, Waits},
+    follow::{Blocked, Follow, Stage, Task, Waits},
     ways::Way,
 };
 use crate::{
@@ -81,7 +81,7 @@ impl Follow<'_> {
             Way::Cancel => {
                 self.pass();
                 self.ended(task);
-                self.queue.ended(self.tasks[task].copy, Ending::Silent, self.now);
+                self.hears_end(task, Ending::Cancelled);
             }
             Way::Advance(by) => self.jump(by)?,
             Way::Overlap(to) => {
@@ -165,21 +165,26 @@ impl Follow<'_> {
             Settlement::Nacked => Ending::Retried,
             Settlement::DeadLettered => Ending::Rejected,
             // What has no fault here is refused before.
-            Settlement::AckedEarly => return Err(Departs),
+            Settlement::AckedEarly | Settlement::Fenced => return Err(Departs),
             Settlement::Unheard | Settlement::Ignored => Ending::Silent,
             Settlement::AckLost => {
                 self.add(Fault::LoseAck { delivery: own });
-                Ending::Silent
+                Ending::AckLost
             }
         };
         if matches!(how, Settlement::Nacked | Settlement::Ignored) {
             self.lift_deferrals(own.message);
         }
-        self.queue.ended(self.tasks[task].copy, ending, self.now);
+        self.hears_end(task, ending);
         self.over[own.message] |= *how == Settlement::DeadLettered;
         self.pass();
         self.ended(task);
         Ok(())
+    }
+
+    fn hears_end(&mut self, task: TaskId, ending: Ending) {
+        let Task { copy, term, .. } = self.tasks[task];
+        self.queue.ended(copy, term, ending, self.now);
     }
 
     fn crash(&mut self, process: usize) -> Result<(), Departs> {
@@ -193,7 +198,7 @@ impl Follow<'_> {
         self.pass();
         for task in gone {
             self.ended(task);
-            self.queue.ended(self.tasks[task].copy, Ending::Silent, self.now);
+            self.hears_end(task, Ending::Silent);
         }
         Ok(())
     }

@@ -11,7 +11,7 @@ use super::{
     record::{Record, frees},
 };
 use crate::{
-    delivery::{CopyId, Queue, Rules},
+    delivery::{CopyId, Queue, Rules, Term},
     history::{Coordinate, DeliveryName, Fault},
     machine::{
         desk::TaskId,
@@ -27,6 +27,7 @@ const MOST_LINGERS: usize = 8;
 pub(super) struct Task {
     pub(super) delivery: DeliveryName,
     pub(super) copy: CopyId,
+    pub(super) term: Term,
     pub(super) process: usize,
     pub(super) stage: Stage,
     pub(super) hold: Option<Hold>,
@@ -116,7 +117,7 @@ impl<'a> Follow<'a> {
         messages: usize,
     ) -> Self {
         let mut queue = rules.queue();
-        queue.publish(messages);
+        queue.publish(messages, &[]);
         Self {
             record,
             choices: Choices::new(&this.otherwise),

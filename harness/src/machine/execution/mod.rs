@@ -55,7 +55,7 @@ pub(crate) enum Inexpressible {
     /// The execution has no end that a replay could come to again.
     #[error("it was given up: {0}")]
     GivenUp(String),
-    /// It has something in it that only replays have: background work, a handler that acknowledged early, timers.
+    /// It has something in it that only replays have: background work, a handler that acknowledged early, timers, partitions.
     #[error("nothing is known of executions with {0}")]
     Unknown(&'static str),
     /// No faults were found that bring the scheduling order past this event.
@@ -112,6 +112,9 @@ pub(crate) fn history_of(
     }
     if execution.waited_elsewhere {
         return Err(Inexpressible::Unknown("timers, or tasks that handlers spawn"));
+    }
+    if model.rules().orders_by_key() {
+        return Err(Inexpressible::Unknown("partitions, whose keys the events do not tell"));
     }
     if let Some(what) = execution.events.iter().find_map(unknown) {
         return Err(Inexpressible::Unknown(what));

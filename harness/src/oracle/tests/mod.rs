@@ -212,10 +212,16 @@ impl Subject for Bench {
             }
         };
         let (rules, processes) = (history.model.rules(), history.processes);
+        let listed = messages.clone();
+        let keys: Vec<Option<&str>> = match (rules.orders_by_key(), turns) {
+            (true, None) => listed.iter().map(|message| message.ordering_key.as_deref()).collect(),
+            _ => Vec::new(),
+        };
         let plan = Plan {
             rules,
             processes,
             messages: messages.len(),
+            keys: &keys,
             faults,
             turns,
             rests_between: false,

@@ -34,6 +34,8 @@ struct Whole {
     after: Option<usize>,
     /// A pause waits for its first delivery, which must not be put off past the one that is paused.
     awaited: bool,
+    /// It was done and nobody heard: it comes again with whatever repeats its partition.
+    unheard: bool,
 }
 
 /// A delivery that the faults so far bring about.
@@ -82,7 +84,7 @@ impl Decoder {
         }
         for number in numbers {
             if let Some(fault) = self.fault(shapes, &mut Digits(*number), history.processes)
-                && history.model.rules().admits(&fault).is_ok()
+                && history.admits(&fault).is_ok()
             {
                 history.faults.push(fault);
             }
@@ -150,8 +152,10 @@ impl Decoder {
         let message = made.name.message;
         let possible = match kind {
             Kind::Held => return u64::from(!self.messages[message].held),
-            Kind::Defer => return u64::from(self.pasts(made).next().is_some()),
+            Kind::Defer => return u64::from(self.pasts(shapes, made).next().is_some()),
             Kind::Overlap => !made.settled,
+            // Of one whose partition moved no commit is taken anyway.
+            Kind::LoseAck => !(shapes.in_partitions && made.settled),
             Kind::Pause => shapes.messages() > 1 || self.messages[message].deliveries > 1,
             _ => true,
         };
@@ -159,7 +163,7 @@ impl Decoder {
     }
 
     /// The messages past which a delivery can be put off: those that come after it, or come again.
-    fn pasts(&self, made: &Made) -> impl Iterator<Item = usize> + '_ {
+    fn pasts<'a>(&'a self, shapes: &'a Shapes, made: &Made) -> impl Iterator<Item = usize> + 'a {
         let message = made.name.message;
         let may = match made.name.number {
             1 => self.messages[message].after.is_none() && !self.messages[message].awaited,
@@ -169,6 +173,7 @@ impl Decoder {
             let first_is_lost = self.deliveries[*past].over && self.messages[*past].deliveries > 1;
             *past != message
                 && (*past > message || first_is_lost)
+                && shapes.lines[*past] != shapes.lines[message]
                 && self.messages[*past].after.is_none_or(|after| after != message)
         };
         (0..self.messages.len()).filter(move |_| may).filter(comes_later)
@@ -189,11 +194,17 @@ impl Decoder {
             self.deliveries[of].from = (place, kind.rank() + 1);
         }
         Some(match kind {
+            Kind::LoseAck if shapes.in_partitions => {
+                self.deliveries[of].over = true;
+                self.messages[name.message].unheard = true;
+                Fault::LoseAck { delivery: name }
+            }
             Kind::LoseAck => {
                 self.ends(shapes, of, Class::Again, false);
                 Fault::LoseAck { delivery: name }
             }
             Kind::Crash => {
+                self.repeats(shapes, name.message, |_| true);
                 self.ends(shapes, of, self.next_class(of, place), processes == 1);
                 Fault::Crash { at }
             }
@@ -211,7 +222,10 @@ impl Decoder {
             }
             Kind::Overlap => {
                 self.deliveries[of].settled = true;
-                self.make(name.message, self.next_class(of, place), Some(of));
+                self.repeats(shapes, name.message, |line| line == shapes.lines[name.message]);
+                // Of two generations of a partition only the later one is waited for.
+                let within = (!shapes.in_partitions).then_some(of);
+                self.make(name.message, self.next_class(of, place), within);
                 Fault::Overlap { at, to: digits.of(processes + 1).checked_sub(1) }
             }
             Kind::Beside => {
@@ -224,16 +238,16 @@ impl Decoder {
                 self.deliveries.last_mut()?.of_held_copy = true;
                 Fault::Duplicate { message: name.message, at: None }
             }
-            Kind::Defer => self.defer(of, digits)?,
+            Kind::Defer => self.defer(shapes, of, digits)?,
             Kind::Pause => Fault::Pause { at, until: self.until(shapes, name, digits) },
             Kind::Advance => Fault::Advance { at, by: shapes.amounts[digits.of(shapes.amounts.len())] },
         })
     }
 
-    fn defer(&mut self, of: usize, digits: &mut Digits) -> Option<Fault> {
+    fn defer(&mut self, shapes: &Shapes, of: usize, digits: &mut Digits) -> Option<Fault> {
         let made = self.deliveries[of];
-        let count = self.pasts(&made).count();
-        let past = self.pasts(&made).nth(digits.of(count))?;
+        let count = self.pasts(shapes, &made).count();
+        let past = self.pasts(shapes, &made).nth(digits.of(count))?;
         let what = match made.name.number {
             1 => {
                 self.messages[made.name.message].after = Some(past);
@@ -247,14 +261,29 @@ impl Decoder {
         Some(Fault::Defer { what, past })
     }
 
+    /// Such partitions begin again at their committed offsets: what was done before this message, and was not committed since,
+    /// comes again.
+    fn repeats(&mut self, shapes: &Shapes, before: usize, of: impl Fn(usize) -> bool) {
+        for message in 0..before {
+            let line = shapes.lines[message];
+            let mut further = (message..before).filter(|further| shapes.lines[*further] == line);
+            if of(line) && further.all(|further| self.messages[further].unheard) {
+                self.make(message, Class::Again, None);
+            }
+        }
+        for message in (0..before).filter(|message| of(shapes.lines[*message])) {
+            self.messages[message].unheard = false;
+        }
+    }
+
     /// What a pause waits for: nothing that is named, or a point of the first delivery of a later message. That one is sure to
-    /// come. Who waits for what never comes does so with all its locks until nothing else is left to do, and by then the
+    /// come, if no other has to be handled before. Who waits for what never comes does so with all its locks until nothing else is left to do, and by then the
     /// broker has given up on whoever needed them.
     fn until(&mut self, shapes: &Shapes, paused: DeliveryName, digits: &mut Digits) -> Option<Coordinate> {
         if digits.next(2) == 0 || paused.number > 1 {
             return None;
         }
-        let comes = |later: &usize| self.messages[*later].after.is_none();
+        let comes = |later: &usize| self.messages[*later].after.is_none() && shapes.lines[*later] == *later;
         let count = (paused.message + 1..self.messages.len()).filter(comes).count();
         let later = (paused.message + 1..self.messages.len()).filter(comes).nth(digits.of(count))?;
         let places = shapes.shape(later, Class::First).places(Kind::Pause);

@@ -128,8 +128,12 @@ pub(in crate::search) struct Shapes {
     pub(super) rounds: Vec<(RoundName, Shape)>,
     /// By how much the clock is advanced, what leads to a deadline first.
     pub(super) amounts: Vec<Duration>,
-    /// Whether a message whose acknowledgement was lost is delivered again.
+    /// Whether a message whose delivery did not end well is delivered again.
     pub(super) redelivers: bool,
+    /// For each message, of partitions, the first one that it waits for; else itself.
+    pub(super) lines: Vec<usize>,
+    /// Whether a lost acknowledgement alone repeats nothing, and messages wait for each other.
+    pub(super) in_partitions: bool,
     admitted: u16,
 }
 
@@ -147,9 +151,10 @@ impl Shapes {
         if let End::Inconclusive(why) = first.end {
             return Ok(Err(why));
         }
+        let rules = plain.model.rules();
         let admits = |kind: &Kind| plain.model.rules().admits(&kind.sample()).is_ok();
         let again = match () {
-            () if admits(&Kind::LoseAck) => Some(Kind::LoseAck),
+            () if admits(&Kind::LoseAck) && rules.repeats_unheard() => Some(Kind::LoseAck),
             () if admits(&Kind::Held) => Some(Kind::Held),
             () => None,
         };
@@ -188,9 +193,13 @@ impl Shapes {
             let other = again.as_ref().map_or(one, |(_, replay)| shape(replay, DeliveryName::new(message, 2).into()));
             shapes.messages.push([one, other, one.and(other)]);
         }
-        shapes.redelivers = again.is_some_and(|(kind, replay)| {
-            kind == Kind::LoseAck && replay.fates.iter().any(|fate| fate.supplied.len() > 1)
-        });
+        let comes_again = |(kind, replay): &(Kind, Replay)| {
+            *kind == Kind::LoseAck && replay.fates.iter().any(|fate| fate.supplied.len() > 1)
+        };
+        shapes.in_partitions = !rules.repeats_unheard();
+        shapes.redelivers = shapes.in_partitions || again.as_ref().is_some_and(comes_again);
+        let first = |message: usize| (0..=message).find(|earlier| plain.in_order(*earlier, message));
+        shapes.lines = (0..plain.messages.len()).map(|message| first(message).unwrap_or(message)).collect();
         Ok(Ok(shapes))
     }
 
@@ -263,7 +272,7 @@ fn shape(replay: &Replay, of: TaskName) -> Shape {
                     shape.suffers(&ANYWHERE, ACK);
                     shape.suffers(&[Kind::LoseAck], ACK);
                 }
-                Settlement::DeadLettered | Settlement::Unheard => shape.suffers(&ANYWHERE, ACK),
+                Settlement::DeadLettered | Settlement::Unheard | Settlement::Fenced => shape.suffers(&ANYWHERE, ACK),
                 Settlement::Nacked | Settlement::Ignored | Settlement::AckedEarly => {}
             },
             _ => {}

@@ -88,6 +88,28 @@ fn most_of_what_is_drawn_acts() {
     }
 }
 
+#[test]
+fn most_of_what_is_drawn_acts_in_partitions_too() {
+    for keys in 0..=2 {
+        for (messages, processes) in [(1, 1), (2, 2), (4, 3)] {
+            let store = KeyValue::new("bank").observe_prefix("balance");
+            let source = Messages::from(1..1000_i64).ordering_keys(keys);
+            let mut subject = World::new(store, Boot::handles(), source, toys::mark_first);
+            let mut counted = Counted::default();
+            let options = Options { model: DeliveryModel::kafka(), ..larger(messages, processes) };
+            drawn(&mut subject, &options, Cases { count: 2_000, seed: 1 }, &mut counted);
+            let sum = |of: &BTreeMap<&str, u64>| of.values().sum::<u64>();
+            let (all, acted) = (sum(&counted.drawn), sum(&counted.acted));
+            let told = format!(
+                "{keys} keys, {messages},{processes}: {acted} of {all}: {:?} of {:?}",
+                counted.acted, counted.drawn
+            );
+            assert!(acted * 10 >= all * 8, "{told}");
+            assert!(["crash", "overlap", "lose-ack"].iter().all(|word| counted.acted[word] * 40 >= acted), "{told}");
+        }
+    }
+}
+
 /// Every word that begins a fault.
 fn words() -> Vec<&'static str> {
     crate::history::FAULTS

@@ -161,6 +161,25 @@ fn what_is_skipped_changes_nothing() {
 }
 
 #[test]
+fn what_is_skipped_changes_nothing_in_partitions() {
+    for model in [DeliveryModel::kafka(), DeliveryModel::kafka_blocking()] {
+        let of = |messages, faults| Options { model, keys_matter: true, ..options(messages, faults) };
+        let mut subjects: [(Box<dyn Subject>, Options); 6] = [
+            (Box::new(toys::subject(toys::three_steps)), of(1, 3)),
+            (Box::new(toys::subject(toys::looks_first)), of(1, 2)),
+            (Box::new(toys::subject(toys::mark_first)), of(2, 2)),
+            (Box::new(toys::subject(toys::overwrites)), of(2, 2)),
+            (Box::new(toys::subject(wrong_after_a_redelivery)), of(2, 2)),
+            (Box::new(toys::subject(by_key)), of(2, 1)),
+        ];
+        for (subject, with) in &mut subjects {
+            let without = Options { skips: false, ..with.clone() };
+            assert_eq!(wrongs(&mut **subject, with), wrongs(&mut **subject, &without));
+        }
+    }
+}
+
+#[test]
 fn what_is_skipped_changes_nothing_at_weaker_levels() {
     for (isolation, lost_updates) in [(Isolation::ReadCommitted, true), (Isolation::Snapshot, false)] {
         skips_change_nothing(&mut toys::subject_at(isolation, toys::looks_first), 1, 2);

@@ -1,0 +1,85 @@
+//! `poison-head-of-line`: whatever goes wrong is an error, and an error means: again, please.
+//!
+//! Everything that the handler does is one transaction, and safe in itself. But an amount that the journal refuses it refuses
+//! each time.
+//!
+//! **What breaks it.** No fault at all: a message that always fails. Under Kafka the consumer seeks back to it, later and later,
+//! and what stands behind it in its partition is never handled. (Where messages come in any order only the message itself is
+//! stuck.)
+//!
+//! ```
+//! use redeliver_strategies::{Options, named, replay};
+//!
+//! let history = "redeliver-history 1\nmodel kafka\nmessage m0 order=a -100\nmessage m1 order=a 300\n".parse()?;
+//! let verdict = replay(named("poison-head-of-line")?, &history, &Options::default());
+//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("stuck"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Source: "poison pill" records, as consumers of Kafka call them; spring-projects/spring-kafka, `SeekToCurrentErrorHandler`.
+
+use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Prepared, sqlite::Sqlite};
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::{KEYS, OBSERVED, SCHEMA, messages};
+use crate::{
+    record_and_check::mark,
+    registry::{Entry, Strategy},
+    run::StoreKind,
+};
+
+/// The registry's entry.
+pub static ENTRY: Entry = Entry {
+    name: "poison-head-of-line",
+    summary: "what the journal refuses is tried again, and again",
+    twin_of: Some("dead-letter"),
+    models: &[],
+    faults: 1,
+    contract: Contract::strict,
+    schema: SCHEMA,
+    observed: OBSERVED,
+    keys: KEYS,
+    strategy: Strategy::Whole(prepared),
+};
+
+/// Adds the amount to the balance, once for each id.
+///
+/// # Errors
+/// Whatever the database says, and of what it refuses it says that each time.
+pub fn consume(db: &mut Connection, id: &str, amount: i64) -> rusqlite::Result<()> {
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    if tx.execute("INSERT INTO journal VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING", (id, amount))? == 0 {
+        return Ok(());
+    }
+    tx.execute("UPDATE account SET balance = balance + ?1", [amount])?;
+    tx.commit()
+}
+
+async fn consume_key_value(store: &KeyValue, id: &str, amount: i64) -> Result<(), Error> {
+    let tx = store.begin().await?;
+    if amount <= 0 {
+        return Err(Error::other("no such amount"));
+    }
+    if tx.put_if_absent(&mark(id), "", None).await? {
+        tx.add("balance", amount).await?;
+    }
+    tx.commit().await
+}
+
+fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
+    let contract = (entry.contract)();
+    Some(match store {
+        StoreKind::Sqlite => Harness::new(entry.database()).contract(contract).prepare(
+            messages(),
+            async |db: &Sqlite, m: &Delivery<i64>| {
+                let (id, amount) = (m.id().to_owned(), *m.payload());
+                db.call(move |connection| consume(connection, &id, amount)).await
+            },
+        ),
+        StoreKind::KeyValue => Harness::new(entry.key_value())
+            .contract(contract)
+            .prepare(messages(), async |store: &KeyValue, m: &Delivery<i64>| {
+                consume_key_value(store, m.id(), *m.payload()).await
+            }),
+    })
+}
