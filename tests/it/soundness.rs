@@ -36,6 +36,10 @@ fn hold_under_all(options: &Options) {
 /// Whether there is a place for this kind of fault.
 fn must_act(word: &str, entry: &Entry, options: &Options) -> bool {
     match word {
+        // Whose messages are all of one partition puts none of them off.
+        "defer" if entry.name == "dead-letter" => {
+            ![DeliveryModel::kafka(), DeliveryModel::kafka_blocking()].contains(&options.model)
+        }
         "defer" => options.messages > 1,
         // One message in one process: nobody else could run meanwhile.
         "pause" => options.messages > 1 || options.model != DeliveryModel::at_most_once(),
