@@ -7,6 +7,7 @@
 //! What is not here: anything that judges. This crate knows the harness by its public face only.
 
 pub mod ack_after_effect;
+pub mod claim_then_confirm;
 pub mod expected;
 pub mod in_process_guard;
 pub mod lease_with_fencing;
@@ -23,5 +24,6 @@ pub mod unique_constraint;
 pub use registry::{Entry, Strategy, all, named};
 pub use run::{Options, StoreKind, check, replay};
 
+mod handlers;
 #[cfg(test)]
 mod in_sequence;

@@ -9,7 +9,7 @@ use redeliver_harness::{
 };
 
 use crate::{
-    ack_after_effect, in_process_guard, lease_with_fencing, natural, outbox,
+    ack_after_effect, claim_then_confirm, in_process_guard, lease_with_fencing, natural, outbox,
     plain::{self, Plain},
     precondition_on_version, record_and_check,
     run::StoreKind,
@@ -27,6 +27,11 @@ static ENTRIES: &[&Entry] = &[
     &record_and_check::apply_before_mark::ENTRY,
     &record_and_check::mark_before_apply::ENTRY,
     &record_and_check::ambiguous_commit_rerun::ENTRY,
+    &claim_then_confirm::ENTRY,
+    &claim_then_confirm::orphan_claim::ENTRY,
+    &claim_then_confirm::setnx_then_expire::ENTRY,
+    &claim_then_confirm::inprogress_never_expires::ENTRY,
+    &claim_then_confirm::inprogress_expiry_too_early::ENTRY,
     &lease_with_fencing::ENTRY,
     &lease_with_fencing::zombie_holder_writes::ENTRY,
     &ack_after_effect::ENTRY,
