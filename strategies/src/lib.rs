@@ -20,6 +20,7 @@ pub mod registry;
 pub mod run;
 pub mod trial;
 pub mod unique_constraint;
+pub mod window;
 
 pub use registry::{Entry, Strategy, all, named};
 pub use run::{Options, StoreKind, check, replay};

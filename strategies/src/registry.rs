@@ -13,7 +13,7 @@ use crate::{
     plain::{self, Plain},
     precondition_on_version, record_and_check,
     run::StoreKind,
-    unique_constraint,
+    unique_constraint, window,
 };
 
 /// Everything there is, each strategy before its twins.
@@ -32,6 +32,9 @@ static ENTRIES: &[&Entry] = &[
     &claim_then_confirm::setnx_then_expire::ENTRY,
     &claim_then_confirm::inprogress_never_expires::ENTRY,
     &claim_then_confirm::inprogress_expiry_too_early::ENTRY,
+    &window::ENTRY,
+    &window::window_expired_before_retry::ENTRY,
+    &window::lru_overflow::ENTRY,
     &lease_with_fencing::ENTRY,
     &lease_with_fencing::zombie_holder_writes::ENTRY,
     &ack_after_effect::ENTRY,
