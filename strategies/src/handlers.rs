@@ -4,7 +4,7 @@
 
 use std::fmt::Display;
 
-use redeliver_harness::{Delivery, Error, Harness, KeyValue, Prepared, sqlite::Sqlite};
+use redeliver_harness::{Delivery, Error, Harness, Isolation, KeyValue, Prepared, sqlite::Sqlite};
 use rusqlite::Connection;
 
 use crate::registry::{AMOUNTS, Entry};
@@ -38,7 +38,15 @@ pub(crate) fn on_key_value<H>(entry: &Entry, handler: H) -> Prepared
 where
     H: AsyncFn(&KeyValue, &Delivery<i64>) -> Result<(), Error> + Send + Sync + 'static,
 {
-    Harness::new(entry.key_value()).contract((entry.contract)()).prepare(AMOUNTS, handler)
+    on_key_value_at(Isolation::Serializable, entry, handler)
+}
+
+/// A check of it on a key-value store whose transactions keep apart so far.
+pub(crate) fn on_key_value_at<H>(isolation: Isolation, entry: &Entry, handler: H) -> Prepared
+where
+    H: AsyncFn(&KeyValue, &Delivery<i64>) -> Result<(), Error> + Send + Sync + 'static,
+{
+    Harness::new(entry.key_value().isolation(isolation)).contract((entry.contract)()).prepare(AMOUNTS, handler)
 }
 
 /// What time it is.

@@ -18,6 +18,7 @@ pub mod precondition_on_version;
 pub mod record_and_check;
 pub mod registry;
 pub mod run;
+pub mod snapshot;
 pub mod trial;
 pub mod unique_constraint;
 pub mod window;

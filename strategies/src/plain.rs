@@ -29,11 +29,12 @@ pub trait Plain: Send + Sync {
 }
 
 /// A check of it on this store.
-pub(crate) fn prepared(entry: &Entry, plain: &'static dyn Plain, store: StoreKind) -> Prepared {
-    match store {
+pub(crate) fn prepared(entry: &Entry, plain: &'static dyn Plain, store: StoreKind) -> Option<Prepared> {
+    Some(match store {
         StoreKind::Sqlite => on_sqlite(entry, plain.sqlite()),
         StoreKind::KeyValue => on_key_value(entry, async move |store: &KeyValue, delivery: &Delivery<i64>| {
             plain.key_value(store, delivery.id(), *delivery.payload()).await
         }),
-    }
+        StoreKind::KeyValueAtSnapshot => return None,
+    })
 }

@@ -13,7 +13,7 @@ use crate::{
     plain::{self, Plain},
     precondition_on_version, record_and_check,
     run::StoreKind,
-    unique_constraint, window,
+    snapshot, unique_constraint, window,
 };
 
 /// Everything there is, each strategy before its twins.
@@ -27,6 +27,8 @@ static ENTRIES: &[&Entry] = &[
     &record_and_check::apply_before_mark::ENTRY,
     &record_and_check::mark_before_apply::ENTRY,
     &record_and_check::ambiguous_commit_rerun::ENTRY,
+    &snapshot::ENTRY,
+    &snapshot::snapshot_blind_uniqueness::ENTRY,
     &claim_then_confirm::ENTRY,
     &claim_then_confirm::orphan_claim::ENTRY,
     &claim_then_confirm::setnx_then_expire::ENTRY,
@@ -39,6 +41,7 @@ static ENTRIES: &[&Entry] = &[
     &lease_with_fencing::zombie_holder_writes::ENTRY,
     &ack_after_effect::ENTRY,
     &ack_after_effect::ack_before_apply::ENTRY,
+    &ack_after_effect::ack_lost_after_apply::ENTRY,
     &outbox::ENTRY,
     &outbox::external_effect_retried::ENTRY,
     &in_process_guard::ENTRY,
@@ -85,7 +88,7 @@ pub struct Entry {
 /// What a strategy does with a message, and what it takes to check it.
 #[derive(Clone, Copy)]
 pub enum Strategy {
-    /// A function of a store, an id and an amount. It stands on every store.
+    /// A function of a store, an id and an amount. It stands on every store whose transactions are serializable.
     Plain(&'static dyn Plain),
     /// More than that: a memory of a process, background work, an outside world, messages of its own. A check of it on this
     /// store with its contract; `None` where it does not stand on that.
@@ -97,7 +100,7 @@ impl Entry {
     /// that store.
     pub fn on(&self, store: StoreKind) -> Option<Prepared> {
         match self.strategy {
-            Strategy::Plain(plain) => Some(plain::prepared(self, plain, store)),
+            Strategy::Plain(plain) => plain::prepared(self, plain, store),
             Strategy::Whole(prepared) => prepared(self, store),
         }
     }

@@ -61,10 +61,6 @@ pub async fn consume(store: &KeyValue, id: &str, amount: i64) -> Result<(), Erro
 }
 
 fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
-    match store {
-        StoreKind::Sqlite => None,
-        StoreKind::KeyValue => Some(on_key_value(entry, async |store: &KeyValue, m: &Delivery<i64>| {
-            consume(store, m.id(), *m.payload()).await
-        })),
-    }
+    let handler = async |store: &KeyValue, m: &Delivery<i64>| consume(store, m.id(), *m.payload()).await;
+    (store == StoreKind::KeyValue).then(|| on_key_value(entry, handler))
 }

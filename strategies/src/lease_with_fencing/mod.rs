@@ -146,5 +146,6 @@ fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
         StoreKind::KeyValue => on_key_value(entry, async |store: &KeyValue, m: &Delivery<i64>| {
             consume_key_value(store, m.id(), *m.payload()).await
         }),
+        StoreKind::KeyValueAtSnapshot => return None,
     })
 }

@@ -108,5 +108,6 @@ fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
             .prepare(AMOUNTS, async |store: &KeyValue, m: &Delivery<i64>| {
                 consume_key_value(store, m.id(), *m.payload()).await
             }),
+        StoreKind::KeyValueAtSnapshot => return None,
     })
 }
