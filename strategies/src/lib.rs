@@ -20,6 +20,7 @@ pub mod registry;
 pub mod run;
 pub mod snapshot;
 pub mod trial;
+pub mod two_stores;
 pub mod unique_constraint;
 pub mod window;
 

@@ -13,7 +13,7 @@ use crate::{
     plain::{self, Plain},
     precondition_on_version, record_and_check,
     run::StoreKind,
-    snapshot, unique_constraint, window,
+    snapshot, two_stores, unique_constraint, window,
 };
 
 /// Everything there is, each strategy before its twins.
@@ -29,6 +29,8 @@ static ENTRIES: &[&Entry] = &[
     &record_and_check::ambiguous_commit_rerun::ENTRY,
     &snapshot::ENTRY,
     &snapshot::snapshot_blind_uniqueness::ENTRY,
+    &two_stores::ENTRY,
+    &two_stores::best_effort_1pc::ENTRY,
     &claim_then_confirm::ENTRY,
     &claim_then_confirm::orphan_claim::ENTRY,
     &claim_then_confirm::setnx_then_expire::ENTRY,
@@ -117,7 +119,12 @@ impl Entry {
 
     /// A key-value store, of which is observed what it says.
     pub fn key_value(&self) -> KeyValue {
-        self.keys.iter().fold(KeyValue::new("store"), |store, key| store.observe_prefix(key))
+        self.key_value_named("store")
+    }
+
+    /// The same of this name, where there are several.
+    pub fn key_value_named(&self, name: &str) -> KeyValue {
+        self.keys.iter().fold(KeyValue::new(name), |store, key| store.observe_prefix(key))
     }
 }
 
