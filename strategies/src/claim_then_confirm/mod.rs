@@ -139,11 +139,12 @@ fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
     let contract = (entry.contract)();
     let world = Effects::new().named("world");
     Some(match store {
-        StoreKind::Sqlite => Harness::new((entry.database(), world))
-            .contract(contract)
-            .prepare(AMOUNTS, async |(db, mail): &(Sqlite, Effects), m: &Delivery<i64>| {
+        StoreKind::Sqlite => Harness::new((entry.database(), world)).contract(contract).prepare(
+            AMOUNTS,
+            async |(db, mail): &(Sqlite, Effects), m: &Delivery<i64>| {
                 consume(db, mail, m.id(), *m.payload(), milliseconds(m)).await
-            }),
+            },
+        ),
         StoreKind::KeyValue => Harness::new((entry.key_value(), world)).contract(contract).prepare(
             AMOUNTS,
             async |(store, mail): &(KeyValue, Effects), m: &Delivery<i64>| {

@@ -8,7 +8,7 @@
 //! ```
 //! use redeliver_strategies::{Options, named, replay};
 //!
-//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\nlose-ack m0#1\nadvance m0#2.1 5m1s\n".parse()?;
+//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\nlose-ack m0#1\nadvance m0#1.5 301s\n".parse()?;
 //! let verdict = replay(named("window-expired-before-retry")?, &history, &Options::default());
 //! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("twice"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
