@@ -9,11 +9,11 @@ use redeliver_harness::{
 };
 
 use crate::{
-    ack_after_effect, claim_then_confirm, in_process_guard, lease_with_fencing, natural, outbox,
+    ack_after_effect, claim_then_confirm, in_process_guard, journal_applier, lease_with_fencing, natural, outbox,
     plain::{self, Plain},
     precondition_on_version, record_and_check,
     run::StoreKind,
-    snapshot, two_stores, unique_constraint, window,
+    sharded_dedup, snapshot, stored_reply, two_stores, unique_constraint, window,
 };
 
 /// Everything there is, each strategy before its twins.
@@ -22,11 +22,14 @@ static ENTRIES: &[&Entry] = &[
     &natural::stale_overwrite::ENTRY,
     &unique_constraint::ENTRY,
     &unique_constraint::dedup_table_without_unique::ENTRY,
+    &journal_applier::ENTRY,
     &record_and_check::ENTRY,
     &record_and_check::toctou_check_insert::ENTRY,
     &record_and_check::apply_before_mark::ENTRY,
     &record_and_check::mark_before_apply::ENTRY,
     &record_and_check::ambiguous_commit_rerun::ENTRY,
+    &stored_reply::ENTRY,
+    &sharded_dedup::ENTRY,
     &snapshot::ENTRY,
     &snapshot::snapshot_blind_uniqueness::ENTRY,
     &two_stores::ENTRY,
