@@ -63,7 +63,9 @@ fn hold(options: &Options) {
         }
         held += 1;
     }
-    assert!(held >= 3, "only {held} correct strategies are registered");
+    // Nobody needs weaker transactions but to show that it does without stronger ones.
+    let least = if options.store == StoreKind::KeyValueAtSnapshot { 1 } else { 3 };
+    assert!(held >= least, "only {held} correct strategies are registered");
 }
 
 #[test]
@@ -84,7 +86,9 @@ fn correct_strategies_hold_on_sqlite_with_three_messages() {
 #[test]
 fn correct_strategies_hold_on_the_key_value_store() {
     for (messages, processes) in [(1, 1), (2, 2), (3, 3)] {
-        hold_under_all(&Options { store: StoreKind::KeyValue, messages, processes, ..Options::default() });
+        for store in [StoreKind::KeyValue, StoreKind::KeyValueAtSnapshot] {
+            hold_under_all(&Options { store, messages, processes, ..Options::default() });
+        }
     }
 }
 
