@@ -1,6 +1,6 @@
 //! Law 3, no false alarm: correct strategies hold in every history that is searched, under every model that they claim.
 
-use redeliver::{DeliveryModel, History, Verdict};
+use redeliver::{Contract, DeliveryModel, History, Verdict};
 use redeliver_strategies::{Entry, Options, StoreKind, all, check, registry::ANY_MODEL};
 
 fn correct() -> impl Iterator<Item = &'static Entry> {
@@ -47,7 +47,12 @@ fn must_act(word: &str, entry: &Entry, options: &Options) -> bool {
 
 fn hold(options: &Options) {
     let mut held = 0;
-    let claims = |entry: &&Entry| entry.models.contains(&options.model) && entry.on(options.store).is_some();
+    // Of another payload under its id one message alone says nothing.
+    let of_two = Contract::strict().payload_mismatch_refused();
+    let claims = |entry: &&Entry| {
+        let stands = entry.models.contains(&options.model) && entry.on(options.store).is_some();
+        stands && (options.messages > 1 || (entry.contract)() != of_two)
+    };
     for entry in correct().filter(claims) {
         let options = &Options { faults: options.faults.min(entry.faults), ..options.clone() };
         let verdict = check(entry, options);
