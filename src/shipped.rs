@@ -19,7 +19,9 @@ pub fn table() -> Vec<Checked> {
 fn row(entry: &'static Entry) -> Checked {
     let mut stores = entry.stores();
     let first = stores.next().unwrap_or(StoreKind::Sqlite);
-    let mut row = Checked::new(entry.name, entry.summary, OnStore { entry, store: first }).store(first.name());
+    let mut row = Checked::new(entry.name, entry.summary, OnStore { entry, store: first })
+        .store(first.name())
+        .faults(entry.faults);
     for store in stores {
         row = row.also_on(store.name(), OnStore { entry, store });
     }

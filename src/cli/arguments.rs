@@ -7,7 +7,10 @@ use clap::{
 };
 use redeliver_harness::{DeliveryModel, history::Fault};
 
-use super::{Arguments, Checked, Complaint, How, Program, checked::OnStore};
+use super::{
+    Arguments, Checked, Complaint, How, Program,
+    checked::{OnStore, USUAL_FAULTS},
+};
 
 /// How much is searched.
 #[derive(Args)]
@@ -18,9 +21,9 @@ pub(super) struct Much {
     /// So many processes take deliveries
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = value_parser!(u8).range(1..=16))]
     processes: u8,
-    /// Every history with up to so many faults is searched
-    #[arg(long, value_name = "K", default_value_t = 2, value_parser = value_parser!(u8).range(0..=6))]
-    faults: u8,
+    /// Every history with up to so many faults is searched; 2, where nobody says, or in a matrix as many as each needs
+    #[arg(long, value_name = "K", value_parser = value_parser!(u8).range(0..=6))]
+    pub(super) faults: Option<u8>,
     /// After that come so many random histories with up to 8 faults
     #[arg(long, value_name = "N", default_value_t = 256)]
     cases: u64,
@@ -31,7 +34,7 @@ pub(super) struct Much {
 
 impl Default for Much {
     fn default() -> Self {
-        Self { messages: 2, processes: 2, faults: 2, cases: 256, seed: 0 }
+        Self { messages: 2, processes: 2, faults: None, cases: 256, seed: 0 }
     }
 }
 
@@ -79,7 +82,7 @@ impl Program {
             model,
             messages: much.messages.into(),
             processes: much.processes.into(),
-            faults: much.faults.into(),
+            faults: much.faults.map_or(USUAL_FAULTS, usize::from),
             cases: much.cases,
             seed: much.seed,
         }

@@ -52,7 +52,7 @@ impl Expected {
 
     /// The store to check it on, if there is that one yet.
     pub fn store(&self) -> Option<StoreKind> {
-        StoreKind::named(&self.store)
+        StoreKind::named(&self.store.to_lowercase().replace(' ', "-"))
     }
 
     /// What it promises, if these words are known.

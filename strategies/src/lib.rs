@@ -7,9 +7,11 @@
 //! What is not here: anything that judges. This crate knows the harness by its public face only.
 
 pub mod ack_after_effect;
+pub mod claim_then_confirm;
 pub mod dead_letter;
 pub mod expected;
 pub mod in_process_guard;
+pub mod journal_applier;
 pub mod lease_with_fencing;
 pub mod natural;
 pub mod outbox;
@@ -18,11 +20,17 @@ pub mod precondition_on_version;
 pub mod record_and_check;
 pub mod registry;
 pub mod run;
+pub mod sharded_dedup;
+pub mod snapshot;
+pub mod stored_reply;
 pub mod trial;
+pub mod two_stores;
 pub mod unique_constraint;
+pub mod window;
 
 pub use registry::{Entry, Strategy, all, named};
 pub use run::{Options, StoreKind, check, replay};
 
+mod handlers;
 #[cfg(test)]
 mod in_sequence;

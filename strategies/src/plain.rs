@@ -3,11 +3,12 @@
 //! Those that need more (a memory, background work, an outside world) say themselves how they are checked.
 
 use async_trait::async_trait;
-use redeliver_harness::{Delivery, Error, Harness, KeyValue, Prepared, sqlite::Sqlite};
+use redeliver_harness::{Delivery, Error, KeyValue, Prepared};
 use rusqlite::Connection;
 
 use crate::{
-    registry::{AMOUNTS, Entry},
+    handlers::{on_key_value, on_sqlite},
+    registry::Entry,
     run::StoreKind,
 };
 
@@ -28,21 +29,12 @@ pub trait Plain: Send + Sync {
 }
 
 /// A check of it on this store.
-pub(crate) fn prepared(entry: &Entry, plain: &'static dyn Plain, store: StoreKind) -> Prepared {
-    match store {
-        StoreKind::Sqlite => {
-            let consume = plain.sqlite();
-            let handler = async move |db: &Sqlite, delivery: &Delivery<i64>| {
-                let (id, amount) = (delivery.id().to_owned(), *delivery.payload());
-                db.call(move |connection| consume(connection, &id, amount)).await
-            };
-            Harness::new(entry.database()).contract((entry.contract)()).prepare(AMOUNTS, handler)
-        }
-        StoreKind::KeyValue => {
-            let handler = async move |store: &KeyValue, delivery: &Delivery<i64>| {
-                plain.key_value(store, delivery.id(), *delivery.payload()).await
-            };
-            Harness::new(entry.key_value()).contract((entry.contract)()).prepare(AMOUNTS, handler)
-        }
-    }
+pub(crate) fn prepared(entry: &Entry, plain: &'static dyn Plain, store: StoreKind) -> Option<Prepared> {
+    Some(match store {
+        StoreKind::Sqlite => on_sqlite(entry, plain.sqlite()),
+        StoreKind::KeyValue => on_key_value(entry, async move |store: &KeyValue, delivery: &Delivery<i64>| {
+            plain.key_value(store, delivery.id(), *delivery.payload()).await
+        }),
+        StoreKind::KeyValueAtSnapshot => return None,
+    })
 }

@@ -9,11 +9,12 @@ use redeliver_harness::{
 };
 
 use crate::{
-    ack_after_effect, dead_letter, in_process_guard, lease_with_fencing, natural, outbox,
+    ack_after_effect, claim_then_confirm, dead_letter, in_process_guard, journal_applier, lease_with_fencing, natural,
+    outbox,
     plain::{self, Plain},
     precondition_on_version, record_and_check,
     run::StoreKind,
-    unique_constraint,
+    sharded_dedup, snapshot, stored_reply, two_stores, unique_constraint, window,
 };
 
 /// Everything there is, each strategy before its twins.
@@ -22,16 +23,32 @@ static ENTRIES: &[&Entry] = &[
     &natural::stale_overwrite::ENTRY,
     &unique_constraint::ENTRY,
     &unique_constraint::dedup_table_without_unique::ENTRY,
+    &journal_applier::ENTRY,
     &record_and_check::ENTRY,
     &record_and_check::toctou_check_insert::ENTRY,
     &record_and_check::apply_before_mark::ENTRY,
     &record_and_check::mark_before_apply::ENTRY,
     &record_and_check::ambiguous_commit_rerun::ENTRY,
+    &stored_reply::ENTRY,
+    &sharded_dedup::ENTRY,
+    &snapshot::ENTRY,
+    &snapshot::snapshot_blind_uniqueness::ENTRY,
+    &two_stores::ENTRY,
+    &two_stores::best_effort_1pc::ENTRY,
+    &claim_then_confirm::ENTRY,
+    &claim_then_confirm::orphan_claim::ENTRY,
+    &claim_then_confirm::setnx_then_expire::ENTRY,
+    &claim_then_confirm::inprogress_never_expires::ENTRY,
+    &claim_then_confirm::inprogress_expiry_too_early::ENTRY,
+    &window::ENTRY,
+    &window::window_expired_before_retry::ENTRY,
+    &window::lru_overflow::ENTRY,
     &lease_with_fencing::ENTRY,
     &lease_with_fencing::zombie_holder_writes::ENTRY,
     &ack_after_effect::ENTRY,
     &ack_after_effect::ack_before_apply::ENTRY,
     &ack_after_effect::offset_stored_before_processing::ENTRY,
+    &ack_after_effect::ack_lost_after_apply::ENTRY,
     &outbox::ENTRY,
     &outbox::external_effect_retried::ENTRY,
     &in_process_guard::ENTRY,
@@ -85,7 +102,7 @@ pub struct Entry {
 /// What a strategy does with a message, and what it takes to check it.
 #[derive(Clone, Copy)]
 pub enum Strategy {
-    /// A function of a store, an id and an amount. It stands on every store.
+    /// A function of a store, an id and an amount. It stands on every store whose transactions are serializable.
     Plain(&'static dyn Plain),
     /// More than that: a memory of a process, background work, an outside world, messages of its own. A check of it on this
     /// store with its contract; `None` where it does not stand on that.
@@ -97,7 +114,7 @@ impl Entry {
     /// that store.
     pub fn on(&self, store: StoreKind) -> Option<Prepared> {
         match self.strategy {
-            Strategy::Plain(plain) => Some(plain::prepared(self, plain, store)),
+            Strategy::Plain(plain) => plain::prepared(self, plain, store),
             Strategy::Whole(prepared) => prepared(self, store),
         }
     }
@@ -114,7 +131,12 @@ impl Entry {
 
     /// A key-value store, of which is observed what it says.
     pub fn key_value(&self) -> KeyValue {
-        self.keys.iter().fold(KeyValue::new("store"), |store, key| store.observe_prefix(key))
+        self.key_value_named("store")
+    }
+
+    /// The same of this name, where there are several.
+    pub fn key_value_named(&self, name: &str) -> KeyValue {
+        self.keys.iter().fold(KeyValue::new(name), |store, key| store.observe_prefix(key))
     }
 }
 

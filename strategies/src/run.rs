@@ -39,17 +39,20 @@ pub enum StoreKind {
     Sqlite,
     /// The key-value store.
     KeyValue,
+    /// The same with transactions at `Snapshot`.
+    KeyValueAtSnapshot,
 }
 
 impl StoreKind {
     /// Every store.
-    pub const ALL: [Self; 2] = [Self::Sqlite, Self::KeyValue];
+    pub const ALL: [Self; 3] = [Self::Sqlite, Self::KeyValue, Self::KeyValueAtSnapshot];
 
-    /// Its name, as `expected.tsv` and the command line write it.
+    /// Its name, as the command line writes it: that of `expected.tsv`, in one word.
     pub fn name(self) -> &'static str {
         match self {
             StoreKind::Sqlite => "sqlite",
             StoreKind::KeyValue => "key-value",
+            StoreKind::KeyValueAtSnapshot => "key-value-at-snapshot",
         }
     }
 

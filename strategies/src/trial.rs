@@ -96,8 +96,8 @@ mod tests {
             let of = of(named(name).unwrap());
             of.iter().map(|trial| (trial.options.model.name(), trial.options.store)).collect::<Vec<_>>()
         };
-        let everywhere =
-            named("natural").unwrap().models.iter().flat_map(|model| StoreKind::ALL.map(|on| (model.name(), on)));
+        let natural = named("natural").unwrap();
+        let everywhere = natural.models.iter().flat_map(|model| natural.stores().map(|on| (model.name(), on)));
         assert_eq!(tried("natural"), everywhere.collect::<Vec<_>>());
         assert_eq!(tried("stale-overwrite"), [("at-least-once", StoreKind::Sqlite)]);
     }

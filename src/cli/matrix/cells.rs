@@ -40,7 +40,11 @@ pub(super) fn of<'a>(
             for model in models {
                 let charge = checked.charge(on.store, *model);
                 let mut how = program.how(checked, on, *model, much);
-                how.faults = charge.map_or(how.faults, |charge| charge.faults);
+                how.faults = match (charge, much.faults) {
+                    (Some(charge), _) => charge.faults,
+                    (None, Some(_)) => how.faults,
+                    (None, None) => checked.faults,
+                };
                 cells.push(Cell { checked, on, charge, how });
             }
         }

@@ -60,5 +60,6 @@ pub(super) fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
         StoreKind::KeyValue => Harness::new(entry.key_value())
             .contract(contract)
             .prepare(AMOUNTS, async |store: &KeyValue, m: &Delivery<i64>| consume_key_value(store, m).await),
+        StoreKind::KeyValueAtSnapshot => return None,
     })
 }

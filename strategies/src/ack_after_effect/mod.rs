@@ -13,6 +13,7 @@
 //! Source: the article, section 7: acknowledging by hand repeats the message when the acknowledgement is lost.
 
 pub mod ack_before_apply;
+pub mod ack_lost_after_apply;
 pub mod offset_stored_before_processing;
 
 use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Prepared, sqlite::Sqlite};
@@ -66,5 +67,6 @@ fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
         StoreKind::KeyValue => Harness::new(entry.key_value())
             .contract(contract)
             .prepare(AMOUNTS, async |store: &KeyValue, m: &Delivery<i64>| consume_key_value(store, m).await),
+        StoreKind::KeyValueAtSnapshot => return None,
     })
 }

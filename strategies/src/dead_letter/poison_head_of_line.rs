@@ -68,18 +68,21 @@ async fn consume_key_value(store: &KeyValue, id: &str, amount: i64) -> Result<()
 
 fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
     let contract = (entry.contract)();
-    Some(match store {
-        StoreKind::Sqlite => Harness::new(entry.database()).contract(contract).prepare(
+    match store {
+        StoreKind::Sqlite => Some(Harness::new(entry.database()).contract(contract).prepare(
             messages(),
             async |db: &Sqlite, m: &Delivery<i64>| {
                 let (id, amount) = (m.id().to_owned(), *m.payload());
                 db.call(move |connection| consume(connection, &id, amount)).await
             },
+        )),
+        StoreKind::KeyValue => Some(
+            Harness::new(entry.key_value())
+                .contract(contract)
+                .prepare(messages(), async |store: &KeyValue, m: &Delivery<i64>| {
+                    consume_key_value(store, m.id(), *m.payload()).await
+                }),
         ),
-        StoreKind::KeyValue => Harness::new(entry.key_value())
-            .contract(contract)
-            .prepare(messages(), async |store: &KeyValue, m: &Delivery<i64>| {
-                consume_key_value(store, m.id(), *m.payload()).await
-            }),
-    })
+        StoreKind::KeyValueAtSnapshot => None,
+    }
 }

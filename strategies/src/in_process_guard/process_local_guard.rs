@@ -75,5 +75,6 @@ fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
                 consume_key_value(process, m.id(), *m.payload()).await
             },
         ),
+        StoreKind::KeyValueAtSnapshot => return None,
     })
 }

@@ -22,12 +22,13 @@ pub mod zombie_holder_writes;
 
 use std::time::Duration;
 
-use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Prepared, sqlite::Sqlite};
+use redeliver_harness::{Contract, Delivery, Error, KeyValue, Prepared};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use crate::{
+    handlers::{on_key_value, on_sqlite_at},
     record_and_check::{KEYS, OBSERVED, mark},
-    registry::{AMOUNTS, ANY_MODEL, Entry, Strategy},
+    registry::{ANY_MODEL, Entry, Strategy},
     run::StoreKind,
 };
 
@@ -140,24 +141,11 @@ fn highest(fence: Option<String>) -> i64 {
 }
 
 fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
-    let contract = (entry.contract)();
     Some(match store {
-        StoreKind::Sqlite => Harness::new(entry.database()).contract(contract).prepare(AMOUNTS, on_sqlite(consume)),
-        StoreKind::KeyValue => Harness::new(entry.key_value())
-            .contract(contract)
-            .prepare(AMOUNTS, async |store: &KeyValue, m: &Delivery<i64>| {
-                consume_key_value(store, m.id(), *m.payload()).await
-            }),
+        StoreKind::Sqlite => on_sqlite_at(entry, consume),
+        StoreKind::KeyValue => on_key_value(entry, async |store: &KeyValue, m: &Delivery<i64>| {
+            consume_key_value(store, m.id(), *m.payload()).await
+        }),
+        StoreKind::KeyValueAtSnapshot => return None,
     })
-}
-
-/// What a message under a lease does to a database.
-type Leased = fn(&mut Connection, &str, i64, i64) -> Result<(), Refused>;
-
-/// A handler of it.
-fn on_sqlite(consume: Leased) -> impl AsyncFn(&Sqlite, &Delivery<i64>) -> Result<(), Refused> + Send + Sync + 'static {
-    async move |db: &Sqlite, m: &Delivery<i64>| {
-        let (id, amount, now) = (m.id().to_owned(), *m.payload(), m.now().as_millis() as i64);
-        db.call(move |connection| consume(connection, &id, amount, now)).await
-    }
 }

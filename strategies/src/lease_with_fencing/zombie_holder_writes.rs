@@ -17,13 +17,14 @@
 //!
 //! Source: Martin Kleppmann, "How to do distributed locking" (2016), "Protecting a resource with a lock".
 
-use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Prepared};
+use redeliver_harness::{Contract, Delivery, Error, KeyValue, Prepared};
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{Refused, SCHEMA, give_back, is_seen, on_sqlite, take, take_key_value};
+use super::{Refused, SCHEMA, give_back, is_seen, take, take_key_value};
 use crate::{
+    handlers::{on_key_value, on_sqlite_at},
     record_and_check::{KEYS, OBSERVED, mark},
-    registry::{AMOUNTS, Entry, Strategy},
+    registry::{Entry, Strategy},
     run::StoreKind,
 };
 
@@ -68,13 +69,11 @@ async fn consume_key_value(store: &KeyValue, id: &str, amount: i64) -> Result<()
 }
 
 fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
-    let contract = (entry.contract)();
     Some(match store {
-        StoreKind::Sqlite => Harness::new(entry.database()).contract(contract).prepare(AMOUNTS, on_sqlite(consume)),
-        StoreKind::KeyValue => Harness::new(entry.key_value())
-            .contract(contract)
-            .prepare(AMOUNTS, async |store: &KeyValue, m: &Delivery<i64>| {
-                consume_key_value(store, m.id(), *m.payload()).await
-            }),
+        StoreKind::Sqlite => on_sqlite_at(entry, consume),
+        StoreKind::KeyValue => on_key_value(entry, async |store: &KeyValue, m: &Delivery<i64>| {
+            consume_key_value(store, m.id(), *m.payload()).await
+        }),
+        StoreKind::KeyValueAtSnapshot => return None,
     })
 }

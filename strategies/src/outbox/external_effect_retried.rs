@@ -80,5 +80,6 @@ fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
                 consume_key_value(store, mail, m.id(), *m.payload()).await
             },
         ),
+        StoreKind::KeyValueAtSnapshot => return None,
     })
 }

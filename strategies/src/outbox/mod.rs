@@ -133,5 +133,6 @@ fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
             .prepare(AMOUNTS, async |(store, _): &(KeyValue, Effects), m: &Delivery<i64>| {
                 consume_key_value(store, m.id(), *m.payload()).await
             }),
+        StoreKind::KeyValueAtSnapshot => return None,
     })
 }

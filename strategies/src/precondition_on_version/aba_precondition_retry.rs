@@ -89,5 +89,6 @@ fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
             .prepare(messages(), async |store: &KeyValue, m: &Delivery<Change>| {
                 consume_key_value(store, *m.payload()).await
             }),
+        StoreKind::KeyValueAtSnapshot => return None,
     })
 }

@@ -112,5 +112,6 @@ fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
             .prepare(AMOUNTS, async |store: &KeyValue, m: &Delivery<i64>| {
                 consume_key_value(store, number(m.id())?, *m.payload()).await
             }),
+        StoreKind::KeyValueAtSnapshot => return None,
     })
 }

@@ -1,0 +1,126 @@
+//! An idempotency key with a stored reply: a request is answered once, and its retry with the same words.
+//!
+//! The client makes a key for each request and sends it with every retry. The service keeps under the key what was asked and
+//! what was answered. A retry gets the stored answer; *another* request under a used key gets none, but a refusal (422).
+//!
+//! **Safe because** check, effect and reply are one transaction: there is an answer exactly where there was an effect. A retry
+//! that comes while the first request is at it waits for the lock and then finds the answer. Only answers are stored: an error
+//! is none, it leaves nothing behind, and the retry is a request like the first.
+//!
+//! **Costs** a reply kept for each request, for as long as clients may retry.
+//!
+//! **Needs from the client** a key that is the same in every retry of a request and in no other request. (The key's scope is
+//! the client: two tenants may draw the same one, so it belongs to the key.)
+//!
+//! **When not.** Where the reply is large, or secret, or computed from the effect alone: then a mark is enough, and the reply
+//! can be derived. It must not be *recomputed* from what has changed since: the retry would hear the balance of today.
+//!
+//! Source: the article, section 6 (a form sent twice, an RPC framework's retries); the IETF's draft of the `Idempotency-Key`
+//! header; Stripe's documentation of idempotent requests; Brandur Leach, "Implementing Stripe-like Idempotency Keys in
+//! Postgres" (2017).
+
+#[cfg(test)]
+mod tests;
+
+use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Outcome, Prepared, sqlite::Sqlite};
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
+
+use crate::{
+    registry::{AMOUNTS, ANY_MODEL, Entry, Strategy},
+    run::StoreKind,
+};
+
+/// One account, and what was asked and answered under each key.
+pub const SCHEMA: &str = "CREATE TABLE account (balance INTEGER NOT NULL);
+INSERT INTO account VALUES (0);
+CREATE TABLE answer (key TEXT PRIMARY KEY, amount INTEGER NOT NULL, balance INTEGER NOT NULL);";
+
+/// The registry's entry.
+pub static ENTRY: Entry = Entry {
+    name: "stored-reply",
+    summary: "effect and reply under the key in one transaction; a retry gets the reply, another payload a refusal",
+    twin_of: None,
+    models: ANY_MODEL,
+    faults: 2,
+    contract: || Contract::strict().payload_mismatch_refused(),
+    schema: SCHEMA,
+    observed: &["SELECT balance FROM account"],
+    keys: &["balance"],
+    strategy: Strategy::Whole(prepared),
+};
+
+/// What a request is answered with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The balance after the change; the same to every retry.
+    Balance(i64),
+    /// The key was used for another amount.
+    Mismatch,
+}
+
+/// Adds the amount to the balance, once for each key. What the client hears.
+///
+/// # Errors
+/// Whatever the database says; nothing was changed then, unless it is the commit whose outcome is unknown, and the retry finds
+/// out.
+pub fn consume(db: &mut Connection, key: &str, amount: i64) -> rusqlite::Result<Answer> {
+    let tx = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let stored =
+        tx.query_row("SELECT amount, balance FROM answer WHERE key = ?1", [key], |row| Ok((row.get(0)?, row.get(1)?)));
+    if let Some((asked, balance)) = stored.optional()? {
+        return Ok(answer(asked, balance, amount));
+    }
+    let balance =
+        tx.query_row("UPDATE account SET balance = balance + ?1 RETURNING balance", [amount], |row| row.get(0))?;
+    tx.execute("INSERT INTO answer VALUES (?1, ?2, ?3)", (key, amount, balance))?;
+    tx.commit()?;
+    Ok(Answer::Balance(balance))
+}
+
+/// What a retry hears, or whoever else uses the key.
+fn answer(asked: i64, balance: i64, amount: i64) -> Answer {
+    if asked == amount { Answer::Balance(balance) } else { Answer::Mismatch }
+}
+
+/// The same over the key-value store.
+async fn consume_key_value(store: &KeyValue, key: &str, amount: i64) -> Result<Answer, Error> {
+    let key = format!("answer:{key}");
+    let tx = store.begin().await?;
+    if let Some(stored) = tx.get(&key).await? {
+        let (asked, balance) = stored.split_once(' ').ok_or_else(|| Error::other("an answer is two numbers"))?;
+        let number = |text: &str| text.parse::<i64>().map_err(Error::other);
+        return Ok(answer(number(asked)?, number(balance)?, amount));
+    }
+    let balance = tx.add("balance", amount).await?;
+    tx.put(&key, &format!("{amount} {balance}")).await?;
+    tx.commit().await?;
+    Ok(Answer::Balance(balance))
+}
+
+/// The status line of it: 200, 422, or 503, after which the client tries again.
+fn outcome<E: std::fmt::Display>(answer: Result<Answer, E>) -> Outcome<i64> {
+    match answer {
+        Ok(Answer::Balance(balance)) => Outcome::Done(balance),
+        Ok(Answer::Mismatch) => Outcome::Reject("the key was used for another amount".to_owned()),
+        Err(error) => Outcome::Retry(error.to_string()),
+    }
+}
+
+fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
+    let contract = (entry.contract)();
+    Some(match store {
+        StoreKind::Sqlite => Harness::new(entry.database()).contract(contract).prepare(
+            AMOUNTS,
+            async |db: &Sqlite, m: &Delivery<i64>| {
+                let (key, amount) = (m.id().to_owned(), *m.payload());
+                outcome(db.call(move |connection| consume(connection, &key, amount)).await)
+            },
+        ),
+        StoreKind::KeyValue => Harness::new(entry.key_value())
+            .contract(contract)
+            .prepare(AMOUNTS, async |store: &KeyValue, m: &Delivery<i64>| {
+                outcome(consume_key_value(store, m.id(), *m.payload()).await)
+            }),
+        StoreKind::KeyValueAtSnapshot => return None,
+    })
+}

@@ -1,0 +1,91 @@
+//! `best-effort-1pc`: a transaction in each database, open side by side, and the two commits at the very end.
+//!
+//! Whatever can go wrong with the statements goes wrong before anything is committed; what is left is the moment between two
+//! commits. The one with the mark comes last, so that nothing is lost.
+//!
+//! **What breaks it.** The process dies in that moment. The amount has arrived, and neither has it left nor is there a mark:
+//! the message is delivered again, and it arrives once more. (With the commits the other way round it is lost instead.)
+//!
+//! ```
+//! use redeliver_strategies::{Options, named, replay};
+//!
+//! // BEGIN, SELECT, UPDATE, INSERT here; BEGIN, UPDATE, COMMIT there; and never the COMMIT here.
+//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\ncrash m0#1.8\n".parse()?;
+//! let verdict = replay(named("best-effort-1pc")?, &history, &Options::default());
+//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("twice"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Source: spring-projects/spring-kafka, issue 1699: the database's commit and the broker's are two commits, and their order
+//! decides whether the gap repeats or loses.
+
+use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Prepared, sqlite::Sqlite};
+use rusqlite::TransactionBehavior;
+
+use crate::{
+    record_and_check::{KEYS, OBSERVED, SCHEMA, mark},
+    registry::{AMOUNTS, Entry, Strategy},
+    run::StoreKind,
+};
+
+/// The registry's entry.
+pub static ENTRY: Entry = Entry {
+    name: "best-effort-1pc",
+    summary: "a transaction in each of two databases, and one mark for both",
+    twin_of: Some("two-stores"),
+    models: &[],
+    faults: 2,
+    contract: Contract::strict,
+    schema: SCHEMA,
+    observed: OBSERVED,
+    keys: KEYS,
+    strategy: Strategy::Whole(prepared),
+};
+
+/// Moves the amount from the account of one database to that of the other, and believes that the two commits are one.
+///
+/// # Errors
+/// Whatever a database says.
+pub async fn consume(from: &Sqlite, to: &Sqlite, id: &str, amount: i64) -> rusqlite::Result<()> {
+    let debit = from.begin(TransactionBehavior::Immediate).await?;
+    let seen: i64 = debit.query_row("SELECT count(*) FROM seen WHERE id = ?1", [id], |row| row.get(0)).await?;
+    if seen > 0 {
+        return Ok(());
+    }
+    debit.execute("UPDATE account SET balance = balance - ?1", [amount]).await?;
+    debit.execute("INSERT INTO seen VALUES (?1)", [id]).await?;
+    let credit = to.begin(TransactionBehavior::Immediate).await?;
+    credit.execute("UPDATE account SET balance = balance + ?1", [amount]).await?;
+    credit.commit().await?;
+    debit.commit().await
+}
+
+async fn consume_key_value(from: &KeyValue, to: &KeyValue, id: &str, amount: i64) -> Result<(), Error> {
+    let debit = from.begin().await?;
+    if debit.get(&mark(id)).await?.is_some() {
+        return Ok(());
+    }
+    debit.add("balance", -amount).await?;
+    debit.put(&mark(id), "").await?;
+    let credit = to.begin().await?;
+    credit.add("balance", amount).await?;
+    credit.commit().await?;
+    debit.commit().await
+}
+
+fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
+    let contract = (entry.contract)();
+    Some(match store {
+        StoreKind::Sqlite => Harness::new((entry.database().named("here"), entry.database().named("there")))
+            .contract(contract)
+            .prepare(AMOUNTS, async |(from, to): &(Sqlite, Sqlite), m: &Delivery<i64>| {
+                consume(from, to, m.id(), *m.payload()).await
+            }),
+        StoreKind::KeyValue => Harness::new((entry.key_value_named("here"), entry.key_value_named("there")))
+            .contract(contract)
+            .prepare(AMOUNTS, async |(from, to): &(KeyValue, KeyValue), m: &Delivery<i64>| {
+                consume_key_value(from, to, m.id(), *m.payload()).await
+            }),
+        StoreKind::KeyValueAtSnapshot => return None,
+    })
+}
