@@ -33,6 +33,8 @@ pub(crate) mod testing;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_rounds;
+#[cfg(test)]
 mod tests_spawned;
 #[cfg(test)]
 mod tests_tokio;
