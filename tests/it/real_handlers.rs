@@ -42,6 +42,17 @@ fn who_acknowledges_before_the_effect_loses_what_a_crash_interrupts() {
 }
 
 #[test]
+fn an_acknowledgement_by_a_spawned_task_is_that_of_its_delivery() {
+    let history: History = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\ncrash m0#1.2\n".parse().unwrap();
+    let verdict = Harness::new(bank()).replay(&history, 1..1000i64, async |bank: &KeyValue, m: &Delivery<i64>| {
+        let own = m.clone();
+        tokio::spawn(async move { own.ack().await }).await.map_err(Error::other)??;
+        credit(bank, m.id(), *m.payload()).await
+    });
+    assert_eq!(violated(verdict).0, Anomaly::Lost);
+}
+
+#[test]
 fn who_acknowledges_after_the_effect_loses_nothing() {
     holds(Harness::new(bank()).verdict(1..1000i64, async |bank: &KeyValue, m: &Delivery<i64>| {
         credit(bank, m.id(), *m.payload()).await?;

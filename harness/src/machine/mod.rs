@@ -35,6 +35,8 @@ mod tests;
 #[cfg(test)]
 mod tests_kafka;
 #[cfg(test)]
+mod tests_rounds;
+#[cfg(test)]
 mod tests_spawned;
 #[cfg(test)]
 mod tests_tokio;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use futures::FutureExt;
+use redeliver_point::step;
 use tokio::{
     sync::{Notify, oneshot},
     task::yield_now,
@@ -12,7 +13,7 @@ use tokio::{
 
 use super::{
     Turn,
-    testing::{Given, Stage, at, crash, fail, lines, pause, rows, unused},
+    testing::{Given, Stage, at, crash, fail, lines, overlap, pause, rows, unused},
     trace::{End, Replay},
 };
 use crate::{
@@ -32,22 +33,6 @@ fn second(n: u64) -> Duration {
 /// The lines without who began and ended.
 fn steps(replay: &Replay) -> Vec<String> {
     lines(replay).into_iter().filter(|line| line.contains(": ") || line.starts_with("clock")).collect()
-}
-
-#[test]
-fn a_round_of_background_work_that_waits_for_a_timer_goes_on_when_nothing_else_is_to_come() {
-    let stage = Stage::new(store(), async |kv: &KeyValue, _: &Given| kv.put("a", "1").await);
-    let mut stage = stage.every_second("relay", async |kv: &KeyValue| {
-        if let Ok(None) = kv.get("sent").await {
-            sleep(second(2)).await;
-            let _ = kv.put("sent", "1").await;
-        }
-    });
-    let replay = stage.replay(1, &[]);
-    assert_eq!(replay.end, End::Drained, "{:#?}", lines(&replay));
-    assert_eq!(rows(&replay), ["a=1", "sent=1"]);
-    let run = stage.reference(1, &[Turn::plain(0)]);
-    assert_eq!((&run.end, rows(&run)), (&End::Drained, rows(&replay)), "{:#?}", lines(&run));
 }
 
 #[test]
@@ -115,7 +100,7 @@ fn what_a_spawned_task_spawns_as_it_ends_acts_for_the_same_delivery() {
             tokio::spawn(async move {
                 sleep(second(2)).await;
                 own.put(&key, "1").await
-            })
+            });
         });
         kv.put("handled", "1").await
     });
@@ -130,7 +115,7 @@ fn what_a_timer_lets_spawn_acts_for_whoever_ran_last() {
         if given.message == 1 {
             tokio::spawn(async move {
                 sleep(second(2)).await;
-                tokio::spawn(async move { own.put("late", "1").await })
+                tokio::spawn(async move { own.put("late", "1").await });
             });
         }
         kv.put("handled", "1").await
@@ -326,4 +311,58 @@ fn a_turn_that_a_spawned_task_does_not_take_is_taken_back_with_its_fault() {
     let failed = stage.replay(1, &[fail(at(0, 1, 1))]);
     assert_eq!(unused(&failed), [""; 0], "{:#?}", lines(&failed));
     assert_eq!(failed.acted[0].position, 2, "after the delivery and the clock: {:#?}", lines(&failed));
+}
+
+#[test]
+fn after_a_crash_not_even_a_step_acts_that_was_spawned_before() {
+    async fn spawns(kv: &KeyValue, given: &Given) -> Result<(), Error> {
+        let attempt = given.attempt;
+        for begins_late in [false, true] {
+            tokio::spawn(async move {
+                let label = if attempt == 1 { "of the dead" } else { "of the living" };
+                if !begins_late {
+                    step(label, async { Ok(()) }).or_fail(|| ()).await?;
+                }
+                sleep(second(2)).await;
+                step(label, async { Ok::<_, ()>(()) }).or_fail(|| ()).await
+            });
+        }
+        kv.put("a", "1").await?;
+        sleep(second(1)).await;
+        kv.put("b", "1").await
+    }
+    let plain = Stage::new(store(), spawns).replay(1, &[]);
+    let count = |replay: &Replay, label: &str| steps(replay).iter().filter(|step| step.contains(label)).count();
+    assert_eq!(count(&plain, "of the dead"), 3, "{:#?}", lines(&plain));
+    let crashed = Stage::new(store(), spawns).replay(1, &[crash(at(0, 1, 3))]);
+    assert_eq!(unused(&crashed), [""; 0]);
+    assert_eq!((count(&crashed, "of the dead"), count(&crashed, "of the living")), (1, 3), "{:#?}", lines(&crashed));
+}
+
+#[test]
+fn what_a_replay_left_behind_does_nothing_in_the_next_one() {
+    let mut stage = Stage::new(store(), async |kv: &KeyValue, _: &Given| {
+        let own = kv.clone();
+        tokio::spawn(async move {
+            sleep(second(90 * 60)).await;
+            own.put("beyond the horizon", "1").await
+        });
+        kv.put("a", "1").await
+    });
+    for _ in 0..3 {
+        assert_eq!(rows(&stage.replay(1, &[])), ["a=1"]);
+    }
+}
+
+#[test]
+fn what_a_delivery_spawned_stands_with_it_while_it_is_overlapped() {
+    let mut stage = Stage::new(store(), async |kv: &KeyValue, _: &Given| {
+        let own = kv.clone();
+        let spawned = tokio::spawn(async move { own.put("a", "1").await });
+        kv.put("b", "1").await?;
+        spawned.await.map_err(Error::other)?
+    });
+    let overlapped = stage.replay(1, &[overlap(at(0, 1, 1))]);
+    let who: Vec<bool> = steps(&overlapped).iter().map(|step| step.starts_with("m0#2")).collect();
+    assert_eq!(who, [true, true, false, false], "{:#?}", lines(&overlapped));
 }
