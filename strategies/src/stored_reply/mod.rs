@@ -12,6 +12,18 @@
 //! **Needs from the client** a key that is the same in every retry of a request and in no other request. (The key's scope is
 //! the client: two tenants may draw the same one, so it belongs to the key.)
 //!
+//! **Not claimed** is a broker that blocks on a refusal (`kafka-blocking`): another payload under a used key is refused for
+//! good, so the line behind it never moves.
+//!
+//! ```
+//! use redeliver_strategies::{Options, check, named};
+//!
+//! let model = redeliver_harness::DeliveryModel::named("kafka-blocking")?;
+//! let verdict = check(named("stored-reply")?, &Options { model, faults: 0, ..Options::default() });
+//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("stuck"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! **When not.** Where the reply is large, or secret, or computed from the effect alone: then a mark is enough, and the reply
 //! can be derived. It must not be *recomputed* from what has changed since: the retry would hear the balance of today.
 //!
@@ -22,11 +34,13 @@
 #[cfg(test)]
 mod tests;
 
-use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Outcome, Prepared, sqlite::Sqlite};
+use redeliver_harness::{
+    Contract, Delivery, DeliveryModel, Error, Harness, KeyValue, Outcome, Prepared, sqlite::Sqlite,
+};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use crate::{
-    registry::{AMOUNTS, ANY_MODEL, Entry, Strategy},
+    registry::{AMOUNTS, Entry, Strategy},
     run::StoreKind,
 };
 
@@ -35,12 +49,20 @@ pub const SCHEMA: &str = "CREATE TABLE account (balance INTEGER NOT NULL);
 INSERT INTO account VALUES (0);
 CREATE TABLE answer (key TEXT PRIMARY KEY, amount INTEGER NOT NULL, balance INTEGER NOT NULL);";
 
+/// Where a refusal is the end of a message.
+const CLAIMED: &[DeliveryModel] = &[
+    DeliveryModel::at_most_once(),
+    DeliveryModel::at_least_once(),
+    DeliveryModel::request_reply(),
+    DeliveryModel::kafka(),
+];
+
 /// The registry's entry.
 pub static ENTRY: Entry = Entry {
     name: "stored-reply",
     summary: "effect and reply under the key in one transaction; a retry gets the reply, another payload a refusal",
     twin_of: None,
-    models: ANY_MODEL,
+    models: CLAIMED,
     faults: 2,
     contract: || Contract::strict().payload_mismatch_refused(),
     schema: SCHEMA,
