@@ -18,7 +18,7 @@ use super::{
     generate::{leasing_programs, programs, replying_programs, spawning_programs},
     on_key_value::{KeyValues, key_values, over_key_values},
     program::{Instruction, Program},
-    simulate::Model,
+    system::Model,
 };
 
 /// What messages carry: sums tell which of them took effect how often.
@@ -26,9 +26,9 @@ const AMOUNTS: [i64; 2] = [100, 300];
 /// So many programs are tried.
 const PROGRAMS: usize = 40;
 /// And so many of those that reply.
-const REPLYING: usize = 16;
+const REPLYING: usize = 24;
 /// And so many under a lease.
-const LEASING: usize = 8;
+const LEASING: usize = 20;
 /// And so many that spawn.
 const SPAWNING: usize = 4;
 /// A program with more histories of one fault than this is tried with one fault only.
@@ -291,9 +291,7 @@ fn they_agree_with_many_programs_that_reply_and_more_faults() {
 #[test]
 #[cfg(not(debug_assertions))] // Minutes in a debug build.
 fn they_agree_with_many_programs_under_a_lease_and_more_faults() {
-    Trial { model: Model::AtLeastOnce, programs: 200, messages: 2 }
-        .agreed(leasing_programs(), for_a_release_build)
-        .print();
+    Trial { model: Model::AtLeastOnce, programs: 100, messages: 2 }.agreed(leasing_programs(), for_a_lease).print();
 }
 
 #[test]
@@ -311,4 +309,10 @@ fn for_a_release_build(histories: usize) -> usize {
         ..=150 => 2,
         _ => 1,
     }
+}
+
+/// To name what is wrong takes many reference runs where the time of each delivery matters.
+#[cfg(not(debug_assertions))]
+fn for_a_lease(histories: usize) -> usize {
+    if histories <= 60 { 2 } else { 1 }
 }

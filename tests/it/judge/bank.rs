@@ -7,8 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    program::{Instruction, Reply, Said},
-    simulate::TaskId,
+    cursor::Reply,
+    program::{Instruction, Said},
+    system::TaskId,
 };
 
 /// What is seen in the end: the balance, the value and the other store's ledger.

@@ -15,7 +15,7 @@ use super::{
         Instruction::{self, Apply, Begin, Check, Commit, Emit, Mark, Set, Sleep},
         Program,
     },
-    simulate::Model,
+    system::Model,
 };
 
 const CHECK: Instruction = Check { leaves: true };

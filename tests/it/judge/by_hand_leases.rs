@@ -7,7 +7,7 @@ use super::{
         Instruction::{self, Apply, Check, Lease, Mark, Release, Sleep},
         Program,
     },
-    simulate::Model,
+    system::Model,
 };
 
 const CHECK: Instruction = Check { leaves: true };

@@ -13,7 +13,7 @@ use super::{
         Instruction::{self, Apply, Begin, Check, Commit, Keep, Mark, Read, Recall},
         Program,
     },
-    simulate::{Model, System},
+    system::{Model, System},
 };
 
 const CHECK: Instruction = Check { leaves: true };

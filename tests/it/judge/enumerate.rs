@@ -8,10 +8,11 @@ use std::{collections::BTreeSet, fmt};
 
 use super::{
     bank::Seen,
-    program::{Answer, Program},
+    cursor::Answer,
+    program::Program,
     right::is_right,
     schedule::Move,
-    simulate::{Delivery, Injected, Model, Place, System, TaskId},
+    system::{Delivery, Injected, Model, Place, System, TaskId},
 };
 
 /// One fault, written as histories write it.
@@ -224,7 +225,7 @@ fn looks(system: &System<'_>) -> bool {
 }
 
 /// One thing without a fault.
-fn go(system: &mut System<'_>, next: Move) {
+pub fn go(system: &mut System<'_>, next: Move) {
     match next {
         Move::Turn(at) => {
             system.last = Some(at);

@@ -8,8 +8,11 @@ use tokio::time::timeout;
 
 use redeliver::{Delivery, Error, KeyValue, KeyValueTransaction, Outcome};
 
-use super::bank::LEASE;
-use super::program::{Answer, Cursor, Insert, Instruction, Job, Next, Program, Reply, Said};
+use super::{
+    bank::LEASE,
+    cursor::{Answer, Cursor, Next, Reply},
+    program::{Insert, Instruction, Job, Program, Said},
+};
 
 /// What a handler over `KeyValue` is given: the bank, and the ledger that no transaction covers.
 pub type KeyValues = (KeyValue, KeyValue);
@@ -69,21 +72,16 @@ async fn on_key_values(
     // No two deliveries have both in common.
     let holder = format!("{}, attempt {}", message.broker_id(), message.attempt());
     let amount = *message.payload();
-    match (instruction, &*transaction) {
-        (Instruction::Check { .. }, open) => {
-            let found = match open {
-                Some(open) => open.get(&mark).await?,
-                None => bank.get(&mark).await?,
-            };
+    let open = &*transaction;
+    match (instruction, open) {
+        (Instruction::Check { .. }, _) => {
+            let found = get(bank, open, &mark).await?;
             return Ok(if found.is_some() { Reply::Present } else { Reply::Fine });
         }
         (Instruction::Mark(Insert::Plain), Some(open)) => open.put(&mark, "1").await?,
         (Instruction::Mark(Insert::Plain), None) => bank.put(&mark, "1").await?,
-        (Instruction::Mark(_), open) => {
-            let won = match open {
-                Some(open) => open.put_if_absent(&mark, "1", None).await?,
-                None => bank.put_if_absent(&mark, "1", None).await?,
-            };
+        (Instruction::Mark(_), _) => {
+            let won = put_if_absent(bank, open, &mark, "1", None).await?;
             return Ok(if won { Reply::Fine } else { Reply::Present });
         }
         (Instruction::Apply, Some(open)) => drop(open.add("balance", amount).await?),
@@ -91,38 +89,24 @@ async fn on_key_values(
         (Instruction::Set, Some(open)) => open.put("value", &amount.to_string()).await?,
         (Instruction::Set, None) => bank.put("value", &amount.to_string()).await?,
         (Instruction::Spawn(job), _) => {
-            let (bank, ledger) = (bank.clone(), ledger.clone());
-            let spawned = tokio::spawn(async move {
-                match job {
-                    Job::Apply => bank.add("balance", amount).await,
-                    Job::Emit => ledger.add("sum", amount).await,
-                }
-            });
+            let (key, store) = if job == Job::Apply { ("balance", bank.clone()) } else { ("sum", ledger.clone()) };
+            let spawned = tokio::spawn(async move { store.add(key, amount).await });
             spawned.await.expect("it does not panic")?;
         }
-        (Instruction::Lease, open) => {
-            let won = match open {
-                Some(open) => open.put_if_absent("lease", &holder, Some(Duration::from_millis(LEASE))).await?,
-                None => bank.put_if_absent("lease", &holder, Some(Duration::from_millis(LEASE))).await?,
-            };
+        (Instruction::Lease, _) => {
+            let won = put_if_absent(bank, open, "lease", &holder, Some(Duration::from_millis(LEASE))).await?;
             return Ok(if won { Reply::Fine } else { Reply::Present });
         }
         (Instruction::Release, Some(open)) => drop(open.compare_and_delete("lease", &holder).await?),
         (Instruction::Release, None) => drop(bank.compare_and_delete("lease", &holder).await?),
         (Instruction::Keep, Some(open)) => open.put(&kept, &said).await?,
         (Instruction::Keep, None) => bank.put(&kept, &said).await?,
-        (Instruction::Recall, open) => {
-            let found = match open {
-                Some(open) => open.get(&kept).await?,
-                None => bank.get(&kept).await?,
-            };
+        (Instruction::Recall, _) => {
+            let found = get(bank, open, &kept).await?;
             return Ok(found.map_or(Reply::Fine, |found| Reply::Found(Said::parse(&found))));
         }
-        (Instruction::Read, open) => {
-            let found = match open {
-                Some(open) => open.get("balance").await?,
-                None => bank.get("balance").await?,
-            };
+        (Instruction::Read, _) => {
+            let found = get(bank, open, "balance").await?;
             let balance = found.map_or(0, |found| found.parse().expect("a balance is a number"));
             return Ok(Reply::Found(Some(Said::Balance(balance))));
         }
@@ -133,4 +117,24 @@ async fn on_key_values(
         (Instruction::Sleep, _) => unreachable!("who sleeps asks for nothing"),
     }
     Ok(Reply::Fine)
+}
+
+async fn get(bank: &KeyValue, open: &Option<KeyValueTransaction>, key: &str) -> Result<Option<String>, Error> {
+    match open {
+        Some(open) => open.get(key).await,
+        None => bank.get(key).await,
+    }
+}
+
+async fn put_if_absent(
+    bank: &KeyValue,
+    open: &Option<KeyValueTransaction>,
+    key: &str,
+    value: &str,
+    ttl: Option<Duration>,
+) -> Result<bool, Error> {
+    match open {
+        Some(open) => open.put_if_absent(key, value, ttl).await,
+        None => bank.put_if_absent(key, value, ttl).await,
+    }
 }

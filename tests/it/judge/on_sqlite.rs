@@ -14,8 +14,9 @@ use redeliver::{
 };
 
 use super::{
+    cursor::{Answer, Cursor, Next, Reply},
     on_key_value::outcome,
-    program::{Answer, Cursor, Insert, Instruction, Next, Program, Reply, Said},
+    program::{Insert, Instruction, Program, Said},
 };
 
 const SCHEMA: &str = "CREATE TABLE account(balance INTEGER NOT NULL, value INTEGER); INSERT INTO account VALUES (0, NULL); \

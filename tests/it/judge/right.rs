@@ -8,8 +8,9 @@ use std::collections::BTreeSet;
 
 use super::{
     bank::Seen,
-    program::{Answer, Instruction},
-    simulate::{Model, Place, System},
+    cursor::Answer,
+    program::Instruction,
+    system::{Model, Place, System},
 };
 
 /// Whether every message was handled or rejected, and what is seen, and was heard, is what some order leaves that real time

@@ -4,7 +4,7 @@
 //! moment on, the one that began first); a delivery that is due; the task that was paused longest ago; the next deadline of
 //! the clock. When there is nothing of all that, what is put off past a message that never comes is put off no more.
 
-use super::simulate::{Delivery, Place, System, TaskId};
+use super::system::{Delivery, Place, System, TaskId};
 
 /// How long after the last fault something may still happen, in milliseconds.
 const HORIZON: u64 = 3_600_000;
@@ -78,7 +78,8 @@ impl System<'_> {
             self.copies.iter().filter_map(|copy| copy.due).filter(|due| (self.now + 1..=horizon).contains(due)).min();
         let parked = self.tasks.iter().enumerate().filter(|(_, task)| task.parked);
         // Whose wait for an earlier owner of the lock ran out before it met this one waits no longer.
-        let patience = parked.filter_map(|(at, task)| Some((task.patience?.max(self.now), at))).min();
+        let patience = parked.filter_map(|(at, task)| Some((task.patience?, at))).min();
+        let patience = patience.map(|(patience, at)| (patience.ends.max(self.now), at));
         let asleep = self.tasks.iter().filter_map(|task| task.wakes().filter(|until| *until > self.now));
         let ours = due.into_iter().chain(patience.map(|(until, _)| until)).min();
         if let Some(awakes) = asleep.min().filter(|awakes| ours.is_none_or(|ours| *awakes <= ours)) {
