@@ -87,6 +87,8 @@ struct Entry {
     stepped: bool,
     /// When its store gives up, if it has found a lock taken.
     patience_ends: Option<Duration>,
+    /// Of those that found one taken, the smallest did so first.
+    blocked_as: u64,
     /// Whom to wake when it is granted, if that is not the task itself: who polls it may poll nobody who was not woken.
     waker: Option<Waker>,
 }
@@ -285,19 +287,25 @@ impl Desk {
         self.tickets.borrow().iter().any(|entry| entry.patience_ends.is_some())
     }
 
-    /// When the first ticket that waits for a lock has waited long enough, and which that is.
+    /// When the first ticket that waits for a lock has waited long enough, and which that is. Of two that have at the same
+    /// time it is the one that waited first, whoever asked first for its turn: that one may have stood meanwhile.
     pub(crate) fn first_deadline(&self) -> Option<(Duration, TicketId)> {
         let tickets = self.tickets.borrow();
         let waiting = tickets.iter().filter(|entry| entry.waits == Waits::Lock);
-        waiting.filter_map(|entry| Some((entry.patience_ends?, entry.id))).min()
+        let first = waiting.filter_map(|entry| Some((entry.patience_ends?, entry.blocked_as, entry.id))).min();
+        first.map(|(until, _, ticket)| (until, ticket))
     }
 
     /// Lets a ticket wait for a lock. Whether it does so for the first time: one that is refused again keeps its deadline.
     pub(crate) fn block(&self, ticket: TicketId, until: Duration) -> bool {
+        let number = self.next.get();
+        self.next.set(number + 1);
         let first = self.with(ticket, |entry| {
             entry.waits = Waits::Lock;
             let first = entry.patience_ends.is_none();
-            entry.patience_ends.get_or_insert(until);
+            if first {
+                (entry.patience_ends, entry.blocked_as) = (Some(until), number);
+            }
             first
         });
         first.unwrap_or(false)
@@ -379,7 +387,16 @@ impl Desk {
         let stepped = waker.is_none();
         let waker = waker.filter(|waker| self.is_foreign(waker)).cloned();
         let waits = Waits::Turn;
-        self.tickets.borrow_mut().push(Entry { id, task, number, waits, stepped, patience_ends: None, waker });
+        self.tickets.borrow_mut().push(Entry {
+            id,
+            task,
+            number,
+            waits,
+            stepped,
+            patience_ends: None,
+            blocked_as: 0,
+            waker,
+        });
         Claim::Waits(id)
     }
 

@@ -400,3 +400,20 @@ fn who_is_overlapped_stands_while_the_other_leaves_its_work_to_a_task_and_waits_
     let expected = ["m0#1.1 put a 1: ok", "m0#2.1 put a 2: ok", "m0#2.2 put b 2: ok", "m0#1.2 put b 1: ok"];
     assert_eq!(steps(&overlapped), expected, "{:#?}", lines(&overlapped));
 }
+
+#[test]
+fn of_two_that_waited_for_a_lock_from_the_same_time_on_the_one_that_waited_first_gives_up_first() {
+    async fn in_its_own_way(kv: &KeyValue, _: &Given) -> Result<(), Error> {
+        let tx = kv.begin().await?;
+        let own = kv.clone();
+        let spawned = tokio::spawn(async move { own.put("a", "1").await });
+        // What it spawned waits for the transaction, and that for what it spawned.
+        spawned.await.map_err(Error::other)??;
+        tx.commit().await
+    }
+    let mut stage = Stage::new(store(), in_its_own_way);
+    let replay = stage.replay(1, &[overlap(at(0, 1, 1))]);
+    // `m0#1` asked first, and stood until `m0#2` waited.
+    let gave_up = steps(&replay).into_iter().filter(|line| line.ends_with("conflict")).take(2);
+    assert_eq!(gave_up.collect::<Vec<_>>(), ["m0#2.2 put a 1: conflict", "m0#1.2 put a 1: conflict"]);
+}

@@ -104,7 +104,6 @@ impl Follow<'_> {
             stage: Stage::Fresh,
             hold: None,
             waiting_since: self.turn,
-            came: self.turn,
             blocked: Vec::new(),
         });
         Ok(self.tasks.len() - 1)
@@ -151,7 +150,7 @@ impl Follow<'_> {
     fn first_deadline(&self) -> Option<(Duration, u64, TaskId, usize)> {
         let open = self.tasks.iter().enumerate().flat_map(|(task, of)| {
             let waiting = of.blocked.iter().enumerate().filter(|(_, blocked)| blocked.waits == Waits::Lock);
-            waiting.map(move |(at, blocked)| (blocked.until, blocked.came, task, at))
+            waiting.map(move |(at, blocked)| (blocked.until, blocked.since, task, at))
         });
         open.min()
     }

@@ -23,7 +23,6 @@ impl Follow<'_> {
         let delivery = self.tasks[task].delivery;
         if self.tasks[task].stage == Stage::Fresh {
             self.tasks[task].stage = Stage::Running;
-            self.tasks[task].came = self.turn;
             return if self.returns_now(delivery) { self.returns(task) } else { Ok(()) };
         }
         if self.returns_now(delivery) {
@@ -103,8 +102,7 @@ impl Follow<'_> {
         match self.event() {
             Some(Event::Step { .. }) => return self.acts(task),
             Some(Event::Blocked { at, until, .. }) => {
-                let came = self.tasks[task].came;
-                self.tasks[task].blocked.push(Blocked { at: *at, waits: Waits::Lock, until: *until, came });
+                self.tasks[task].blocked.push(Blocked { at: *at, waits: Waits::Lock, until: *until, since: self.turn });
                 self.pass();
             }
             Some(Event::Settled { .. }) => return self.settles(task),
@@ -122,7 +120,6 @@ impl Follow<'_> {
             None => {}
         }
         self.tasks[task].blocked.retain(|blocked| blocked.at != *at);
-        self.tasks[task].came = self.turn;
         self.pass();
         self.lift_holds(|until| until == Until::Point(*at));
         if at.delivery().is_some_and(|of| self.returns_now(of)) { self.returns(task) } else { Ok(()) }

@@ -33,8 +33,6 @@ pub(super) struct Task {
     pub(super) hold: Option<Hold>,
     /// Since which turn it has been able to run.
     pub(super) waiting_since: u64,
-    /// Since which turn it has stood where it stands.
-    pub(super) came: u64,
     /// Its operations that found a lock taken.
     pub(super) blocked: Vec<Blocked>,
 }
@@ -45,8 +43,8 @@ pub(super) struct Blocked {
     pub(super) waits: Waits,
     /// When it gives up.
     pub(super) until: Duration,
-    /// Since which turn it has asked for its turn: of two that give up at the same time the first goes first.
-    pub(super) came: u64,
+    /// In which turn it did: of two that give up at the same time the first goes first.
+    pub(super) since: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -102,11 +102,11 @@ fn a_transaction_that_waits_for_another_that_waits_for_it_is_rolled_back() {
     let said = lines(&replay);
     assert!(has(&replay, "m1#1.3 blocked, add x 1: waits for a lock"), "{said:#?}");
     assert!(has(&replay, "m0#1.3 blocked, add y 1: waits for a lock"), "{said:#?}");
-    // Both have waited since the same virtual time.
-    assert!(has(&replay, "m0#1.3 add y 1: conflict"), "{said:#?}");
-    assert!(facts(&replay, "m0#1.3").gave_up && facts(&replay, "m0#1.3").locks);
-    assert!(has(&replay, "m0#1.4 get x: the transaction was rolled back by an earlier error"));
-    assert!(has(&replay, "m1#1.3 add x 1: 1"), "the other one goes on");
+    // Both have waited since the same virtual time, and this one began to first.
+    assert!(has(&replay, "m1#1.3 add x 1: conflict"), "{said:#?}");
+    assert!(facts(&replay, "m1#1.3").gave_up && facts(&replay, "m1#1.3").locks);
+    assert!(has(&replay, "m1#1.4 get y: the transaction was rolled back by an earlier error"));
+    assert!(has(&replay, "m0#1.3 add y 1: 1"), "the other one goes on");
     assert_eq!(rows(&replay), ["x=2", "y=2"]);
     assert_eq!(replay.end, End::Drained);
 }
