@@ -283,7 +283,7 @@ fn and_so_with_many_programs_and_more_faults() {
 #[test]
 #[cfg(not(debug_assertions))] // Minutes in a debug build.
 fn they_agree_with_many_programs_that_reply_and_more_faults() {
-    Trial { model: Model::RequestReply, programs: 200, messages: 2 }
+    Trial { model: Model::RequestReply, programs: 60, messages: 2 }
         .agreed(replying_programs(), for_a_release_build)
         .print();
 }
@@ -291,7 +291,7 @@ fn they_agree_with_many_programs_that_reply_and_more_faults() {
 #[test]
 #[cfg(not(debug_assertions))] // Minutes in a debug build.
 fn they_agree_with_many_programs_under_a_lease_and_more_faults() {
-    Trial { model: Model::AtLeastOnce, programs: 100, messages: 2 }
+    Trial { model: Model::AtLeastOnce, programs: 30, messages: 2 }
         .agreed(leasing_programs(), where_time_passes)
         .print();
 }
@@ -299,7 +299,7 @@ fn they_agree_with_many_programs_under_a_lease_and_more_faults() {
 #[test]
 #[cfg(not(debug_assertions))] // Minutes in a debug build.
 fn they_agree_with_many_programs_that_spawn_and_more_faults() {
-    Trial { model: Model::AtLeastOnce, programs: 100, messages: 2 }
+    Trial { model: Model::AtLeastOnce, programs: 30, messages: 2 }
         .agreed(spawning_programs(), where_time_passes)
         .print();
 }
