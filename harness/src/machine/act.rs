@@ -279,7 +279,7 @@ impl Run<'_> {
             self.fates[delivery.message].dead_lettered = true;
         }
         self.events.push(Event::Settled { delivery, process, how });
-        if !answer.is_final() {
+        if matches!(how, Settlement::Nacked | Settlement::Ignored) {
             self.lift_deferrals(delivery.message);
         }
         self.ended(task);

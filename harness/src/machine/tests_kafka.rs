@@ -152,3 +152,17 @@ fn partitions_are_handled_beside_each_other() {
     });
     assert_eq!(returned.collect::<Vec<_>>(), [1, 0]);
 }
+
+#[test]
+fn what_is_put_off_past_a_message_that_is_rejected_and_tried_again_comes_next() {
+    let mut stage = Stage::new(store(), async |kv: &KeyValue, given: &Given| -> Outcome<()> {
+        let is_first = matches!(kv.add(&format!("m{}", given.message), 1).await, Ok(1));
+        if given.message == 1 && is_first {
+            return Outcome::Reject("not yet".to_owned());
+        }
+        Outcome::Done(())
+    })
+    .under(DeliveryModel::kafka_blocking(), &[]);
+    let put_off = Fault::Defer { what: Deferred::Message(0), past: 1 };
+    assert_eq!(begun(&stage.replay(2, &[put_off])), ["p0 m1#1", "p0 m0#1", "p0 m1#2"]);
+}
