@@ -22,6 +22,7 @@ use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Message, M
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use crate::{
+    handlers::Consume,
     record_and_check::mark,
     registry::{ANY_MODEL, Entry, Strategy},
     run::StoreKind,
@@ -54,7 +55,7 @@ pub static ENTRY: Entry = Entry {
 };
 
 /// Two messages of one account, of which the first can never be handled.
-pub(crate) fn messages() -> Messages<i64> {
+fn messages() -> Messages<i64> {
     Messages::exactly([
         Message::new("m0", -100).ordered_by("account-7"),
         Message::new("m1", 300).ordered_by("account-7"),
@@ -90,22 +91,26 @@ async fn consume_key_value(store: &KeyValue, id: &str, amount: i64) -> Result<()
 }
 
 fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
+    checked(entry, store, consume, async |store: &KeyValue, m: &Delivery<i64>| {
+        consume_key_value(store, m.id(), *m.payload()).await
+    })
+}
+
+/// A check of a handler of these two messages, on the store that is asked for.
+fn checked<H>(entry: &Entry, store: StoreKind, consume: Consume<rusqlite::Error>, on_key_value: H) -> Option<Prepared>
+where
+    H: AsyncFn(&KeyValue, &Delivery<i64>) -> Result<(), Error> + Send + Sync + 'static,
+{
     let contract = (entry.contract)();
-    match store {
-        StoreKind::Sqlite => Some(Harness::new(entry.database()).contract(contract).prepare(
+    Some(match store {
+        StoreKind::Sqlite => Harness::new(entry.database()).contract(contract).prepare(
             messages(),
-            async |db: &Sqlite, m: &Delivery<i64>| {
+            async move |db: &Sqlite, m: &Delivery<i64>| {
                 let (id, amount) = (m.id().to_owned(), *m.payload());
                 db.call(move |connection| consume(connection, &id, amount)).await
             },
-        )),
-        StoreKind::KeyValue => Some(
-            Harness::new(entry.key_value())
-                .contract(contract)
-                .prepare(messages(), async |store: &KeyValue, m: &Delivery<i64>| {
-                    consume_key_value(store, m.id(), *m.payload()).await
-                }),
         ),
-        StoreKind::KeyValueAtSnapshot => None,
-    }
+        StoreKind::KeyValue => Harness::new(entry.key_value()).contract(contract).prepare(messages(), on_key_value),
+        StoreKind::KeyValueAtSnapshot => return None,
+    })
 }

@@ -18,10 +18,10 @@
 //!
 //! Source: "poison pill" records, as consumers of Kafka call them; spring-projects/spring-kafka, `SeekToCurrentErrorHandler`.
 
-use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Prepared, sqlite::Sqlite};
+use redeliver_harness::{Contract, Delivery, Error, KeyValue, Prepared};
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::{KEYS, OBSERVED, SCHEMA, messages};
+use super::{KEYS, OBSERVED, SCHEMA, checked};
 use crate::{
     record_and_check::mark,
     registry::{Entry, Strategy},
@@ -67,22 +67,7 @@ async fn consume_key_value(store: &KeyValue, id: &str, amount: i64) -> Result<()
 }
 
 fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
-    let contract = (entry.contract)();
-    match store {
-        StoreKind::Sqlite => Some(Harness::new(entry.database()).contract(contract).prepare(
-            messages(),
-            async |db: &Sqlite, m: &Delivery<i64>| {
-                let (id, amount) = (m.id().to_owned(), *m.payload());
-                db.call(move |connection| consume(connection, &id, amount)).await
-            },
-        )),
-        StoreKind::KeyValue => Some(
-            Harness::new(entry.key_value())
-                .contract(contract)
-                .prepare(messages(), async |store: &KeyValue, m: &Delivery<i64>| {
-                    consume_key_value(store, m.id(), *m.payload()).await
-                }),
-        ),
-        StoreKind::KeyValueAtSnapshot => None,
-    }
+    checked(entry, store, consume, async |store: &KeyValue, m: &Delivery<i64>| {
+        consume_key_value(store, m.id(), *m.payload()).await
+    })
 }

@@ -19,12 +19,13 @@
 //! Source: spring-projects/spring-kafka, issue 1699: the database's commit and the broker's are two commits, and their order
 //! decides whether the gap repeats or loses.
 
-use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Prepared, sqlite::Sqlite};
+use redeliver_harness::{Contract, Delivery, Error, KeyValue, Prepared, sqlite::Sqlite};
 use rusqlite::TransactionBehavior;
 
+use super::checked;
 use crate::{
     record_and_check::{KEYS, OBSERVED, SCHEMA, mark},
-    registry::{AMOUNTS, Entry, Strategy},
+    registry::{Entry, Strategy},
     run::StoreKind,
 };
 
@@ -74,18 +75,12 @@ async fn consume_key_value(from: &KeyValue, to: &KeyValue, id: &str, amount: i64
 }
 
 fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
-    let contract = (entry.contract)();
-    Some(match store {
-        StoreKind::Sqlite => Harness::new((entry.database().named("here"), entry.database().named("there")))
-            .contract(contract)
-            .prepare(AMOUNTS, async |(from, to): &(Sqlite, Sqlite), m: &Delivery<i64>| {
-                consume(from, to, m.id(), *m.payload()).await
-            }),
-        StoreKind::KeyValue => Harness::new((entry.key_value_named("here"), entry.key_value_named("there")))
-            .contract(contract)
-            .prepare(AMOUNTS, async |(from, to): &(KeyValue, KeyValue), m: &Delivery<i64>| {
-                consume_key_value(from, to, m.id(), *m.payload()).await
-            }),
-        StoreKind::KeyValueAtSnapshot => return None,
-    })
+    checked(
+        entry,
+        store,
+        async |(from, to): &(Sqlite, Sqlite), m: &Delivery<i64>| consume(from, to, m.id(), *m.payload()).await,
+        async |(from, to): &(KeyValue, KeyValue), m: &Delivery<i64>| {
+            consume_key_value(from, to, m.id(), *m.payload()).await
+        },
+    )
 }

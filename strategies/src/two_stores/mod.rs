@@ -77,18 +77,30 @@ async fn consume_key_value(from: &KeyValue, to: &KeyValue, id: &str, amount: i64
 }
 
 fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
+    checked(
+        entry,
+        store,
+        async |(from, to): &(Sqlite, Sqlite), m: &Delivery<i64>| consume(from, to, m.id(), *m.payload()).await,
+        async |(from, to): &(KeyValue, KeyValue), m: &Delivery<i64>| {
+            consume_key_value(from, to, m.id(), *m.payload()).await
+        },
+    )
+}
+
+/// A check of a handler of two databases, or of two key-value stores.
+fn checked<S, K>(entry: &Entry, store: StoreKind, on_sqlite: S, on_key_value: K) -> Option<Prepared>
+where
+    S: AsyncFn(&(Sqlite, Sqlite), &Delivery<i64>) -> rusqlite::Result<()> + Send + Sync + 'static,
+    K: AsyncFn(&(KeyValue, KeyValue), &Delivery<i64>) -> Result<(), Error> + Send + Sync + 'static,
+{
     let contract = (entry.contract)();
     Some(match store {
         StoreKind::Sqlite => Harness::new((entry.database().named("here"), entry.database().named("there")))
             .contract(contract)
-            .prepare(AMOUNTS, async |(from, to): &(Sqlite, Sqlite), m: &Delivery<i64>| {
-                consume(from, to, m.id(), *m.payload()).await
-            }),
+            .prepare(AMOUNTS, on_sqlite),
         StoreKind::KeyValue => Harness::new((entry.key_value_named("here"), entry.key_value_named("there")))
             .contract(contract)
-            .prepare(AMOUNTS, async |(from, to): &(KeyValue, KeyValue), m: &Delivery<i64>| {
-                consume_key_value(from, to, m.id(), *m.payload()).await
-            }),
+            .prepare(AMOUNTS, on_key_value),
         StoreKind::KeyValueAtSnapshot => return None,
     })
 }
