@@ -36,7 +36,7 @@ pub mod cli;
 #[cfg(feature = "tower")]
 pub use redeliver_harness::tower;
 pub use redeliver_harness::{
-    Anomaly, Contract, Counterexample, Delivery, DeliveryModel, Effects, Error, Guarantee, Harness, History,
+    Anomaly, Contract, Counterexample, Delivery, DeliveryModel, Effects, Error, Guarantee, Harness, History, InFlight,
     Inconclusive, IntoOutcome, Isolation, KeyValue, KeyValueTransaction, Message, Messages, Observation, Outcome,
     Prepared, Process, Receipt, Searched, Store, UnknownModel, Verdict, history,
 };

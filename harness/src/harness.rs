@@ -308,12 +308,7 @@ impl<S: Store, C: 'static> Harness<S, C> {
         let state = self.options.contract.bounded.iter().map(|bound| Arc::clone(&bound.part)).collect();
         let world = World::new(self.store, self.boot, messages.into(), handler).keeping(state);
         Prepared::new(
-            Box::new(
-                world
-                    .holding(self.invariants)
-                    .contrasting(contrasts)
-                    .forgetting(self.options.contract.window.is_some()),
-            ),
+            Box::new(world.holding(self.invariants).contrasting(contrasts).recalling(self.options.contract.recalls())),
             self.options,
         )
     }

@@ -26,7 +26,7 @@ pub mod tower;
 mod verdict;
 mod world;
 
-pub use contract::{Contract, Guarantee};
+pub use contract::{Contract, Guarantee, InFlight};
 pub use delivery::{DeliveryModel, UnknownModel};
 pub use error::Error;
 pub use harness::Harness;

@@ -6,6 +6,7 @@ use std::{any::TypeId, collections::BTreeMap, fmt, pin::Pin, rc::Rc, sync::Arc, 
 
 use crate::{
     Delivery, Error, History, IntoOutcome, Message, Outcome, Store,
+    contract::Recalled,
     history::Published,
     invariants::Invariants,
     machine::{
@@ -93,7 +94,7 @@ struct Body<S: Store, C, P, F> {
     invariants: Invariants,
     /// The parts of what is observed that are the handler's own: they are counted, and not compared.
     state: Vec<Arc<str>>,
-    has_window: bool,
+    recalls: Recalled,
 }
 
 /// What a reply says, if that is wanted and it says anything.
@@ -117,7 +118,7 @@ struct Stage<'a, S: Store, C, P, F> {
     processes: Vec<Option<Rc<C>>>,
     invariants: &'a Invariants,
     state: &'a [Arc<str>],
-    has_window: bool,
+    recalls: Recalled,
     /// What was there of it when somebody last looked.
     kept: Observation,
 }
@@ -139,7 +140,7 @@ impl<S: Store, C, P, F> World<S, C, P, F> {
                 habits: Habits::default(),
                 invariants: Invariants::default(),
                 state: Vec::new(),
-                has_window: false,
+                recalls: Recalled::default(),
             },
         }
     }
@@ -156,9 +157,9 @@ impl<S: Store, C, P, F> World<S, C, P, F> {
         self
     }
 
-    /// The same, where a message may be forgotten after some time.
-    pub(crate) fn forgetting(mut self, has_window: bool) -> Self {
-        self.body.has_window = has_window;
+    /// The same, where a verdict depends on when and how deliveries ended.
+    pub(crate) fn recalling(mut self, recalls: Recalled) -> Self {
+        self.body.recalls = recalls;
         self
     }
 
@@ -267,7 +268,7 @@ where
             processes: (0..history.processes).map(|_| None).collect(),
             invariants: &self.invariants,
             state: &self.state,
-            has_window: self.has_window,
+            recalls: self.recalls,
             kept: Observation::default(),
         };
         let mut replay = Machine::on_this_thread(|machine| machine.replay(&plan, &mut stage, detail))?;
@@ -353,8 +354,8 @@ where
         Ok(seen)
     }
 
-    fn has_window(&self) -> bool {
-        self.has_window
+    fn recalls(&self) -> Recalled {
+        self.recalls
     }
 
     fn has_invariants(&self) -> bool {

@@ -16,6 +16,7 @@ mod json;
 mod judge;
 mod laws;
 mod own_command_line;
+mod promises;
 mod random;
 mod readme;
 mod readme_example;

@@ -86,8 +86,10 @@ impl Options {
             faults: self.faults,
             messages: self.messages,
             skips: self.skips,
-            keys_matter: self.contract.order_published || self.model.rules().orders_by_key(),
-            periods: self.contract.window.filter(|window| *window < History::MAX_ADVANCE).into_iter().collect(),
+            keys_matter: self.contract.order_published
+                || self.contract.ids_within_keys
+                || self.model.rules().orders_by_key(),
+            periods: self.contract.periods(),
         }
     }
 

@@ -17,6 +17,7 @@ use super::{
     activity::Activity,
     disturbed::disturbed,
     replay::Run,
+    spans::Span,
     task::State,
     trace::{Detail, Event, Lull, heard},
 };
@@ -62,9 +63,14 @@ impl Run<'_> {
         if self.plan.rules.compares_replies() {
             heard(&self.events).for_each(|heard| heard.hash(&mut hasher));
         }
-        // What a handler need not know any more depends on when it last met it.
-        if self.handlers.has_window() {
+        // What a handler need not know any more depends on when it last met it; what else a contract says, on how deliveries
+        // ended.
+        let recalls = self.handlers.recalls();
+        if recalls.activity {
             Activity::of(&self.events, &self.fates).hash(&mut hasher);
+        }
+        if recalls.spans {
+            Span::remember(&Span::all(&self.events), &mut hasher);
         }
         // Whatever comes then, an invariant was broken, and which one.
         self.broken.as_ref().map(|broken| &broken.label).hash(&mut hasher);

@@ -3,6 +3,7 @@
 use super::{task::Work, trace::Supplied};
 use crate::{
     Error,
+    contract::Recalled,
     delivery::{CopyId, Ending, HandedOut, HeldCopy, Queue, Rules, Term},
     history::{DeliveryName, Fault, Label},
     message::Supply,
@@ -103,9 +104,9 @@ pub(crate) trait Handlers {
     /// What can be seen now.
     fn observe(&mut self) -> Result<Observation, Error>;
 
-    /// Whether a message may be forgotten some time after it was last met: then that time is part of the verdict.
-    fn has_window(&self) -> bool {
-        false
+    /// Whether the verdict depends on when each delivery was made, how long it took and how it ended.
+    fn recalls(&self) -> Recalled {
+        Recalled::default()
     }
 
     /// Whether there are invariants of the user's.

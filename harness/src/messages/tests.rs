@@ -196,7 +196,7 @@ proptest! {
 
 #[test]
 fn what_a_contract_speaks_of_is_searched_too() {
-    let both = workloads::Contrasts { shared_id: true, equal_payloads: true };
+    let both = workloads::Contrasts { shared_id: true, equal_payloads: true, ..workloads::Contrasts::default() };
     let made = |source: &Messages<i64>, at_most| {
         let pairs = source.contrasting(at_most, both).into_iter().map(|workload| {
             let messages = workload.messages.iter().enumerate();

@@ -11,6 +11,8 @@ use crate::{history::Published, subject::Workload};
 
 /// The ordering key that the family's messages of one key share.
 const KEY: &str = "key";
+/// And that of one beside them.
+const OTHER_KEY: &str = "other";
 
 /// After this many seeds a generator is taken to make only equal messages.
 const MOST_SEEDS: u64 = 64;
@@ -25,6 +27,8 @@ pub(crate) struct Contrasts {
     pub(crate) shared_id: bool,
     /// Two with equal payloads and different ids, also where ids are generated.
     pub(crate) equal_payloads: bool,
+    /// Two that share an id and differ in their ordering key.
+    pub(crate) shared_id_apart: bool,
 }
 
 /// The family for one source, smallest first.
@@ -101,6 +105,15 @@ impl<P: Clone + fmt::Debug + 'static> Messages<P> {
         if let Some(at) = (1..made.len()).find(differs).filter(|_| contrasts.shared_id) {
             let second = Published { id: Some(message.id.clone()), ..unlike[at].clone() };
             pairs.push(Workload { name: "two that share an id and differ", messages: vec![first.clone(), second] });
+        }
+        if let Some(at) = (1..made.len()).find(differs).filter(|_| contrasts.shared_id_apart) {
+            let of_key = |one: &Published, key: &str| Published {
+                id: Some(message.id.clone()),
+                ordering_key: Some(key.to_owned()),
+                ..one.clone()
+            };
+            let messages = vec![of_key(first, KEY), of_key(&unlike[at], OTHER_KEY)];
+            pairs.push(Workload { name: "two that share an id, of two ordering keys", messages });
         }
         // Where only payloads are generated every family has such a pair.
         let is_whole = matches!(self.source, Source::Whole(_));

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::{Anomaly, Explanation, Oracle, mismatch::Conflicts};
+use super::{Anomaly, Explanation, Oracle};
 use crate::{
     DeliveryModel, Error, History,
     contract::Bound,
@@ -97,20 +97,6 @@ impl Oracle {
             )
         })
     }
-}
-
-/// Whether a message came again so late that the handler need not know it any more, or one with another payload under its id
-/// did: what comes of that is outside the promise.
-pub(super) fn is_outside(replay: &Replay, conflicts: &Conflicts, window: Duration) -> bool {
-    let activity = Activity::of(&replay.events, &replay.fates);
-    let forgotten = |message: usize| Some(replay.fates[message].supplied.first()?.began.saturating_add(window));
-    let is_late = |message: usize, of: usize| {
-        activity[message].last.zip(forgotten(of)).is_some_and(|(last, forgotten)| last >= forgotten)
-    };
-    (0..replay.fates.len()).any(|message| {
-        let came_again = replay.fates[message].supplied.len() > 1;
-        came_again && is_late(message, message) || conflicts.with(message).iter().any(|of| is_late(message, of))
-    })
 }
 
 /// How many messages the window keeps alive: those of which a delivery did something so shortly before the last message was

@@ -5,6 +5,7 @@
 use std::{collections::BTreeSet, ops::ControlFlow, time::Duration};
 
 use super::{
+    crashes::Crashes,
     excuses::Excuses,
     order::{Order, Places, Visited},
     reference::{References, Run, Used},
@@ -45,6 +46,8 @@ pub(super) struct Case<'a> {
     pub(super) heard: Heard<'a>,
     tokens: Option<Tokens>,
     excuses: Excuses,
+    /// How much more often than once each message may take effect; empty where none may.
+    pub(super) may_repeat: Vec<usize>,
 }
 
 /// Reference runs of one kind.
@@ -63,7 +66,9 @@ impl<'a> Case<'a> {
     pub(super) fn new(contract: &Contract, history: &'a History, replay: &'a Replay, order: Order) -> Self {
         let fates = &replay.fates;
         let of = |which: &dyn Fn(usize) -> bool| (0..fates.len()).filter(|place| which(*place)).collect::<Places>();
+        let crashes = Crashes::of(contract, replay);
         let must = of(&|place| fates[place].handled.is_some() || was_acknowledged(history, replay, place));
+        let must = must.without(crashes.may_be_lost);
         let delivered = of(&|place| fates[place].first_delivered.is_some());
         let mut rank: Vec<usize> = (0..fates.len()).collect();
         rank.sort_by_key(|place| fates[*place].handled.or(fates[*place].first_delivered));
@@ -80,6 +85,7 @@ impl<'a> Case<'a> {
             heard: Heard::of(history, replay),
             tokens: None,
             excuses: Excuses::of(contract, replay),
+            may_repeat: crashes.may_repeat,
         }
     }
 

@@ -141,9 +141,9 @@ impl Oracle {
                 return Ok(found);
             }
             if case.is_over() {
-                break;
+                return Ok(None);
             }
         }
-        Ok(None)
+        self.finds_repeated(subject, case, accept)
     }
 }

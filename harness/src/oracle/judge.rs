@@ -2,7 +2,7 @@
 //!
 //! What each of them asks stands in its own file; how a delivery that went wrong is named, in `naming`.
 
-use super::{Anomaly, Explanation, Judgement, Oracle, bounded, progress};
+use super::{Anomaly, Explanation, Judgement, Oracle, progress};
 use crate::{
     Error, History,
     machine::trace::{End, Replay},
@@ -28,7 +28,8 @@ impl Oracle {
         }
         self.look_at_ids(subject, history)?;
         let judgement = self.as_promised(subject, history, replay)?;
-        if judgement == Judgement::Agrees && self.merged(subject, history, replay)?.is_some() {
+        let is_otherwise = || self.answered_otherwise(replay).is_some() && !self.is_outside_the_promise(replay);
+        if judgement == Judgement::Agrees && (is_otherwise() || self.merged(subject, history, replay)?.is_some()) {
             return Ok(Judgement::Violated);
         }
         Ok(judgement)
@@ -87,6 +88,9 @@ impl Oracle {
         if let Some(exceeded) = self.explain_exceeded(replay) {
             return Ok(Some(exceeded));
         }
+        if let Some(answered) = self.explain_answer(replay).filter(|_| !self.is_outside_the_promise(replay)) {
+            return Ok(Some(answered));
+        }
         self.merged(subject, history, replay)
     }
 
@@ -98,8 +102,7 @@ impl Oracle {
         replay: &Replay,
     ) -> Result<Judgement, Error> {
         let judgement = self.exactly_once(subject, history, replay)?;
-        let is_outside = |window| bounded::is_outside(replay, &self.conflicts, window);
-        let excused = judgement == Judgement::Violated && self.contract.window.is_some_and(is_outside);
+        let excused = judgement == Judgement::Violated && self.is_outside_the_promise(replay);
         Ok(if excused { Judgement::Agrees } else { judgement })
     }
 }

@@ -41,12 +41,14 @@ impl Conflicts {
         })
     }
 
-    fn find(subject: &mut dyn Subject, history: &History) -> Result<Vec<Places>, Error> {
+    /// `within_keys`: an id says something only beside others of its ordering key.
+    fn find(subject: &mut dyn Subject, history: &History, within_keys: bool) -> Result<Vec<Places>, Error> {
         let mut named = Vec::with_capacity(history.messages.len());
         for (place, published) in history.messages.iter().enumerate() {
-            named.push((subject.id(published, place)?, subject.payload(published, place)?));
+            let key = if within_keys { subject.ordering_key(published, place)? } else { None };
+            named.push(((subject.id(published, place)?, key), subject.payload(published, place)?));
         }
-        let differ = |one: &(String, String), other: &(String, String)| one.0 == other.0 && one.1 != other.1;
+        let differ = |one: &(_, String), other: &(_, String)| one.0 == other.0 && one.1 != other.1;
         let with = |one| (0..named.len()).filter(|other| differ(one, &named[*other])).collect::<Places>();
         let with: Vec<Places> = named.iter().map(with).collect();
         Ok(if with.iter().all(|with| with.is_empty()) { Vec::new() } else { with })
@@ -61,7 +63,7 @@ impl Oracle {
     pub(super) fn look_at_ids(&mut self, subject: &mut dyn Subject, history: &History) -> Result<(), Error> {
         let is_asked = self.contract.mismatch_refused && history.messages.len() <= Places::MOST;
         if is_asked && self.conflicts.of != history.messages {
-            let with = Conflicts::find(subject, history)?;
+            let with = Conflicts::find(subject, history, self.contract.ids_within_keys)?;
             self.conflicts = Conflicts { of: history.messages.clone(), with };
         }
         Ok(())

@@ -1,16 +1,18 @@
 //! What is right: judging one replay against reference runs, and naming what is wrong.
 //!
 //! `judge` asks each oracle in turn: exactly once is judged in `exactly_once`, what clients hear in `replies`, progress in
-//! `progress`, another payload under a used id in `mismatch`, equal payloads in `separation`, how much is kept in `bounded`,
+//! `progress`, another payload under a used id in `mismatch`, equal payloads in `separation`, how much is kept in `bounded`, what a contract says of answers in `answers`,
 //! what can be judged at all in `seen`; the user's invariants are looked at by the machine. `case` works out
 //! which reference runs a replay has (`order` in which orders, `renaming` what counts as the same), `reference` makes and
 //! keeps them; `caps` tells beforehand whether they are too many; `excuses` says what of the outside world may be otherwise.
 //! `naming` finds the anomaly that explains a violation, `evidence` what the trace says to that, `wrongs` what may be wrong at
 //! all. Which histories are judged is the search's.
 
+mod answers;
 mod bounded;
 mod caps;
 mod case;
+mod crashes;
 mod evidence;
 mod exactly_once;
 mod excuses;
@@ -18,6 +20,7 @@ mod judge;
 mod mismatch;
 mod naming;
 mod order;
+mod outside;
 mod progress;
 mod reference;
 mod renaming;
@@ -30,9 +33,10 @@ mod wrongs;
 
 use std::fmt;
 
+pub(crate) use answers::Should;
 pub(crate) use caps::within_caps;
 
-use crate::{Contract, Observation, subject::Reference};
+use crate::{Contract, Observation, history::DeliveryName, subject::Reference};
 
 /// Judges the replays of one check against its contract, and keeps the reference runs that it needs for that.
 #[derive(Debug)]
@@ -146,4 +150,6 @@ pub(crate) enum AsIf {
     Without(usize),
     /// All of these together.
     Several(Vec<AsIf>),
+    /// None: all that is wrong is what this delivery heard, and should not have.
+    Answered(DeliveryName, Should),
 }

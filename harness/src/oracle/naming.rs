@@ -8,6 +8,7 @@
 use super::{
     Anomaly, AsIf, Explanation, Oracle,
     case::{Case, Wanted, was_calm},
+    crashes::Repeated,
     evidence::Evidence,
     order::{Order, Places},
     progress,
@@ -237,34 +238,15 @@ impl Oracle {
         wrongs: &[Wrong],
         compared: &Compared,
     ) -> Result<bool, Error> {
-        let messages = case.replay.fates.len();
-        let (mut order, mut like) = (case.order.clone(), Vec::new());
-        let (mut in_any_case, mut lost) = (Places::default(), Places::default());
-        for wrong in wrongs {
-            match *wrong {
-                Wrong::Lost(message) => lost.insert(message),
-                Wrong::Times(message, times) => {
-                    let mut so_far = Places::one(message);
-                    for _ in 1..times {
-                        let place = messages + like.len();
-                        if place >= Places::MOST {
-                            return Ok(false);
-                        }
-                        order.one_more_after(so_far);
-                        so_far.insert(place);
-                        like.push(message);
-                    }
-                    in_any_case = in_any_case.and(so_far);
-                }
-            }
-        }
+        let lost: Places = wrongs.iter().filter_map(Wrong::lost).collect();
+        let Some(repeated) = Repeated::of(case, wrongs.iter().filter_map(Wrong::repeated)) else { return Ok(false) };
         let done = case.must.without(lost);
-        for present in case.may.without(in_any_case).subsets() {
+        for present in case.may.without(repeated.places).subsets() {
             if case.is_over() {
                 return Ok(false);
             }
-            let take = done.and(present).and(in_any_case);
-            let wanted = Wanted { take, order: order.clone(), like: like.clone(), done };
+            let take = done.and(present).and(repeated.places);
+            let wanted = Wanted { take, order: repeated.order.clone(), like: repeated.like.clone(), done };
             let same = |case: &mut Case<'_>, run: &super::reference::Run, _: &[usize]| {
                 compared.accounts(case, &run.observation)
             };

@@ -7,6 +7,7 @@ use super::{
     Oracle,
     order::Places,
     renaming::{Likeness, Tokens},
+    separation::{with_a_namesake, with_an_equal},
 };
 use crate::{
     Error, History, Observation,
@@ -86,20 +87,26 @@ impl Oracle {
         plain: &[History],
     ) -> Result<Option<&'static str>, Error> {
         let (mut shared, mut equal) = (!self.contract.mismatch_refused, !self.contract.equal_payloads_add_up);
+        let mut apart = !self.contract.ids_within_keys;
         for history in plain {
             self.look_at_ids(subject, history)?;
             shared |= !self.conflicts.is_empty();
             let all: Vec<usize> = (0..history.messages.len()).collect();
-            equal = equal || !self.with_an_equal(subject, history, &all)?.is_empty();
+            equal = equal || !with_an_equal(subject, history, &all)?.is_empty();
+            apart = apart || !with_a_namesake(subject, history, &all)?.is_empty();
         }
-        Ok(match (shared, equal) {
-            (false, _) => Some(
+        Ok(match (shared, equal, apart) {
+            (false, ..) => Some(
                 "another payload under the same id is to be refused, and in no workload two messages share an id and \
                  differ: list some with `Messages::exactly`, or let workloads have two messages",
             ),
-            (_, false) => Some(
+            (_, false, _) => Some(
                 "equal payloads are to add up, and in no workload two messages have equal payloads and different ids: \
                  list some with `Messages::exactly`, or let workloads have two messages",
+            ),
+            (.., false) => Some(
+                "ids are to be told apart by ordering key, and in no workload two messages share an id and differ in their \
+                 key: list some with `Messages::exactly`, or let workloads have two messages",
             ),
             _ => None,
         })

@@ -1,8 +1,11 @@
-//! Separation: messages with equal payloads and ids of their own both take effect. Asked only where the contract says so.
+//! Separation: messages with equal payloads and ids of their own both take effect, and so do messages that share an id and have
+//! ordering keys of their own. Each is asked only where the contract says so.
 //!
 //! Judged on the plain run: whoever takes the second for a duplicate of the first does so there, and in every reference run.
 
 use super::{Anomaly, AsIf, Explanation, Oracle, order::Places};
+use std::collections::BTreeSet;
+
 use crate::{Error, History, machine::trace::Replay, subject::Subject};
 
 impl Oracle {
@@ -17,13 +20,21 @@ impl Oracle {
         history: &History,
         replay: &Replay,
     ) -> Result<Option<Explanation>, Error> {
-        if !self.contract.equal_payloads_add_up || !history.faults.is_empty() || history.messages.len() > Places::MOST {
+        let asked = self.contract.equal_payloads_add_up || self.contract.ids_within_keys;
+        if !asked || !history.faults.is_empty() || history.messages.len() > Places::MOST {
             return Ok(None);
         }
         let handled = |message: &usize| replay.fates[*message].handled.is_some();
         let handled: Vec<usize> = (0..replay.fates.len()).filter(handled).collect();
+        let mut apart = BTreeSet::new();
+        if self.contract.equal_payloads_add_up {
+            apart.extend(with_an_equal(subject, history, &handled)?);
+        }
+        if self.contract.ids_within_keys {
+            apart.extend(with_a_namesake(subject, history, &handled)?);
+        }
         // The later of two is the one that a person takes to be lost.
-        for message in self.with_an_equal(subject, history, &handled)?.into_iter().rev() {
+        for message in apart.into_iter().rev() {
             if self.leaves_nothing(subject, history, message)? {
                 return Ok(Some(Explanation {
                     anomaly: Anomaly::Merged,
@@ -36,20 +47,34 @@ impl Oracle {
         }
         Ok(None)
     }
+}
 
-    /// Those of these messages that have an equal payload, and another id, in one of the others.
-    pub(super) fn with_an_equal(
-        &mut self,
-        subject: &mut dyn Subject,
-        history: &History,
-        among: &[usize],
-    ) -> Result<Vec<usize>, Error> {
-        let mut named = Vec::with_capacity(among.len());
-        for message in among {
-            let published = &history.messages[*message];
-            named.push((subject.id(published, *message)?, subject.payload(published, *message)?));
-        }
-        let is_equal = |one: &(String, String)| named.iter().any(|other| one.1 == other.1 && one.0 != other.0);
-        Ok(among.iter().zip(&named).filter(|(_, named)| is_equal(named)).map(|(message, _)| *message).collect())
+/// Those of these messages that have an equal payload, and another id, in one of the others.
+pub(super) fn with_an_equal(
+    subject: &mut dyn Subject,
+    history: &History,
+    among: &[usize],
+) -> Result<Vec<usize>, Error> {
+    let mut named = Vec::with_capacity(among.len());
+    for message in among {
+        let published = &history.messages[*message];
+        named.push((subject.id(published, *message)?, subject.payload(published, *message)?));
     }
+    let is_equal = |one: &(String, String)| named.iter().any(|other| one.1 == other.1 && one.0 != other.0);
+    Ok(among.iter().zip(&named).filter(|(_, named)| is_equal(named)).map(|(message, _)| *message).collect())
+}
+
+/// Those of these messages whose id another one has under another ordering key.
+pub(super) fn with_a_namesake(
+    subject: &mut dyn Subject,
+    history: &History,
+    among: &[usize],
+) -> Result<Vec<usize>, Error> {
+    let mut named = Vec::with_capacity(among.len());
+    for message in among {
+        let published = &history.messages[*message];
+        named.push((subject.id(published, *message)?, subject.ordering_key(published, *message)?));
+    }
+    let is_namesake = |one: &(String, Option<String>)| named.iter().any(|other| one.0 == other.0 && one.1 != other.1);
+    Ok(among.iter().zip(&named).filter(|(_, named)| is_namesake(named)).map(|(message, _)| *message).collect())
 }

@@ -39,6 +39,16 @@ impl Wrong {
         }
     }
 
+    /// The message, if it is that it had no effect.
+    pub(super) fn lost(&self) -> Option<usize> {
+        if let Wrong::Lost(message) = self { Some(*message) } else { None }
+    }
+
+    /// The message and how often more than once it took effect, if it is that.
+    pub(super) fn repeated(&self) -> Option<(usize, usize)> {
+        if let Wrong::Times(message, times) = self { Some((*message, times - 1)) } else { None }
+    }
+
     pub(super) fn anomaly(&self) -> Anomaly {
         match self {
             Wrong::Times(..) => Anomaly::Twice,

@@ -4,8 +4,9 @@
 
 use crate::{
     Anomaly,
+    history::DeliveryName,
     machine::trace::{End, Event, Replay},
-    oracle::{AsIf, Explanation},
+    oracle::{AsIf, Explanation, Should},
 };
 
 use super::text::{counted, fold, list, message, messages, shorten, span};
@@ -41,7 +42,10 @@ pub(super) fn title(explanation: &Explanation, replay: &Replay) -> String {
             }
             _ => format!("{it} is never handled"),
         },
-        Anomaly::Reply => format!("{it} was answered differently"),
+        Anomaly::Reply => match &explanation.as_if {
+            Some(AsIf::Answered(delivery, should)) => answered(*delivery, *should),
+            _ => format!("{it} was answered differently"),
+        },
         Anomaly::NotIsolated => {
             let all: Vec<usize> = (0..replay.fates.len()).collect();
             match all[..] {
@@ -57,6 +61,17 @@ pub(super) fn title(explanation: &Explanation, replay: &Replay) -> String {
             None => "an invariant does not hold".to_owned(),
         },
         Anomaly::Unexplained => "what is seen is not what any right run leaves".to_owned(),
+    }
+}
+
+/// What somebody heard instead of what the contract says.
+fn answered(delivery: DeliveryName, should: Should) -> String {
+    match should {
+        Should::ComeAgain { beside } => format!("{delivery} was answered, while {beside} was still being handled"),
+        Should::Wait { beside } => format!("{delivery} was told to come again, while {beside} was being handled"),
+        Should::BeRejectedAs { before } => {
+            format!("{delivery} was answered otherwise than {before}, which was rejected")
+        }
     }
 }
 
@@ -151,6 +166,7 @@ pub(super) fn of_observed(explanation: &Explanation, replay: &Replay, published:
         (Some(AsIf::Several(all)), ..) => several(all),
         (Some(AsIf::Without(gone)), ..) => format!("as if m{gone} had never been delivered"),
         (Some(AsIf::Order(order)), ..) => format!("as if the order had been {}", in_order(order)),
+        (Some(AsIf::Answered(..)), ..) => String::new(),
         (None, Anomaly::Partial, Some(half)) => {
             format!("neither as if m{half} had been handled nor as if it never came")
         }
@@ -177,7 +193,7 @@ fn several(all: &[AsIf]) -> String {
             },
             AsIf::Without(message) => gone.push(*message),
             AsIf::Order(order) => orders.push(format!("the order had been {}", in_order(order))),
-            AsIf::Several(_) => {}
+            AsIf::Several(_) | AsIf::Answered(..) => {}
         }
     }
     let like = |(of, times): &(usize, usize)| match times {

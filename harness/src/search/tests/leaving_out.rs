@@ -1,7 +1,8 @@
 //! What is skipped changes nothing, and something is skipped.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    hash::Hasher,
     ops::ControlFlow,
     sync::{
         Mutex,
@@ -9,15 +10,18 @@ use std::{
     },
 };
 
+use rustc_hash::FxHasher;
+
 use super::{
     counting::every_history,
     toys::{self, options, search},
 };
 use crate::{
     Contract, Delivery, DeliveryModel, Error, History, Isolation, KeyValue, Messages, Observation,
+    contract::Recalled,
     history::Published,
     machine::{
-        Activity,
+        Activity, Span,
         trace::{Detail, Replay, heard},
     },
     oracle::{Judgement, Oracle},
@@ -291,7 +295,7 @@ fn a_workload_of_one_ordering_key_is_searched_where_a_handler_looks_at_keys() {
 fn where_messages_may_be_forgotten_histories_that_came_to_the_same_lull_met_each_last_at_the_same_time() {
     let store = KeyValue::new("bank").observe_prefix("balance");
     let world = World::new(store, Boot::handles(), Messages::from(1..1000_i64), looks_at_the_clock);
-    let subject = &mut world.forgetting(true);
+    let subject = &mut world.recalling(Recalled { activity: true, spans: false });
     let histories = every_history(subject, &Options { skips: false, ..options(1, 1) });
     let mut last: BTreeMap<u64, Vec<Activity>> = BTreeMap::new();
     let mut met_late = false;
@@ -304,4 +308,25 @@ fn where_messages_may_be_forgotten_histories_that_came_to_the_same_lull_met_each
         }
     }
     assert!(met_late, "time passed while a message was being handled");
+}
+
+#[test]
+fn where_a_contract_speaks_of_deliveries_histories_that_came_to_the_same_lull_had_the_same_deliveries() {
+    let told_by_keys = |recalls: Recalled| {
+        let world =
+            World::new(KeyValue::new("bank").observed(), Boot::handles(), Messages::from(1..1000_i64), toys::atomic);
+        let subject = &mut world.recalling(recalls);
+        let mut deliveries: BTreeMap<u64, BTreeSet<u64>> = BTreeMap::new();
+        for history in every_history(subject, &Options { skips: false, ..options(1, 2) }) {
+            let replay = subject.run(Job::Replay(&history), Detail::Lulls).expect("the store has no errors of its own");
+            for lull in replay.lulls {
+                let mut hasher = FxHasher::default();
+                Span::remember(&Span::all(&replay.events[..lull.position]), &mut hasher);
+                deliveries.entry(lull.key).or_default().insert(hasher.finish());
+            }
+        }
+        deliveries.values().all(|of_one_key| of_one_key.len() == 1)
+    };
+    assert!(told_by_keys(Recalled { activity: false, spans: true }));
+    assert!(!told_by_keys(Recalled::default()), "this test says nothing");
 }
