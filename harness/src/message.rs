@@ -13,6 +13,7 @@ use std::{
 
 use crate::{
     Error, Process,
+    history::Skew,
     machine::{Act, Clock, Operation, OperationTurn as Turn, operate, trace::Injected},
 };
 
@@ -109,9 +110,10 @@ impl<P> Delivery<P> {
         operate(self.process.clone(), Acknowledge).await
     }
 
-    /// The virtual time, from the start of the history, in whole milliseconds. What a handler would ask the wall clock for.
+    /// The virtual time, from the start of the history, in whole milliseconds. What a handler would ask the wall clock for:
+    /// that of its own machine, which a history may let run ahead or behind (`skew p1 +5s`).
     pub fn now(&self) -> Duration {
-        self.supply.clock.read()
+        self.supply.time()
     }
 
     /// A random number, drawn anew at each call and in each delivery, and the same in each replay of a history.
@@ -177,25 +179,31 @@ impl Operation for Acknowledge {
 #[derive(Debug)]
 pub(crate) struct Supply {
     clock: Arc<Clock>,
+    skew: Skew,
     random: AtomicU64,
     drew: AtomicBool,
+    asked_time: AtomicBool,
     asked_for_key: AtomicBool,
 }
 
 impl Supply {
-    pub(crate) fn new(clock: Arc<Clock>, seed: u64) -> Self {
+    pub(crate) fn new(clock: Arc<Clock>, seed: u64, skew: Skew) -> Self {
         Self {
             clock,
+            skew,
             random: AtomicU64::new(seed),
             drew: AtomicBool::new(false),
+            asked_time: AtomicBool::new(false),
             asked_for_key: AtomicBool::new(false),
         }
     }
 
     /// Begins anew, for another delivery.
-    pub(crate) fn begin(&mut self, seed: u64) {
+    pub(crate) fn begin(&mut self, seed: u64, skew: Skew) {
+        self.skew = skew;
         *self.random.get_mut() = seed;
         *self.drew.get_mut() = false;
+        *self.asked_time.get_mut() = false;
         *self.asked_for_key.get_mut() = false;
     }
 
@@ -207,6 +215,17 @@ impl Supply {
     /// Whether the handler looked at the ordering key.
     pub(crate) fn asked_for_key(&self) -> bool {
         self.asked_for_key.load(Ordering::Relaxed)
+    }
+
+    /// What the clock of this process says.
+    fn time(&self) -> Duration {
+        self.asked_time.store(true, Ordering::Relaxed);
+        self.skew.of(self.clock.read())
+    }
+
+    /// Whether the handler asked for the time.
+    pub(crate) fn asked_time(&self) -> bool {
+        self.asked_time.load(Ordering::Relaxed)
     }
 
     /// Whether randomness was drawn.

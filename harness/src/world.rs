@@ -7,7 +7,7 @@ use std::{any::TypeId, collections::BTreeMap, fmt, pin::Pin, rc::Rc, sync::Arc, 
 use crate::{
     Delivery, Error, History, IntoOutcome, Message, Outcome, Store,
     contract::Recalled,
-    history::Published,
+    history::{Label, Loss, Published},
     invariants::Invariants,
     machine::{
         Background, Call, Habits, Handlers, Machine, Plan, Work, quiet,
@@ -95,6 +95,8 @@ struct Body<S: Store, C, P, F> {
     /// The parts of what is observed that are the handler's own: they are counted, and not compared.
     state: Vec<Arc<str>>,
     recalls: Recalled,
+    /// What the stores can lose.
+    losses: Arc<[(Label, Loss)]>,
 }
 
 /// What a reply says, if that is wanted and it says anything.
@@ -119,6 +121,7 @@ struct Stage<'a, S: Store, C, P, F> {
     invariants: &'a Invariants,
     state: &'a [Arc<str>],
     recalls: Recalled,
+    losses: &'a Arc<[(Label, Loss)]>,
     /// What was there of it when somebody last looked.
     kept: Observation,
 }
@@ -126,6 +129,7 @@ struct Stage<'a, S: Store, C, P, F> {
 impl<S: Store, C, P, F> World<S, C, P, F> {
     pub(crate) fn new(store: S, boot: Boot<S, C>, source: Messages<P>, handler: F) -> Self {
         let vary = source.varies();
+        let losses = store.losses().into();
         Self {
             source,
             contrasts: Contrasts::default(),
@@ -141,6 +145,7 @@ impl<S: Store, C, P, F> World<S, C, P, F> {
                 invariants: Invariants::default(),
                 state: Vec::new(),
                 recalls: Recalled::default(),
+                losses,
             },
         }
     }
@@ -269,6 +274,7 @@ where
             invariants: &self.invariants,
             state: &self.state,
             recalls: self.recalls,
+            losses: &self.losses,
             kept: Observation::default(),
         };
         let mut replay = Machine::on_this_thread(|machine| machine.replay(&plan, &mut stage, detail))?;
@@ -356,6 +362,14 @@ where
 
     fn recalls(&self) -> Recalled {
         self.recalls
+    }
+
+    fn losses(&self) -> Arc<[(Label, Loss)]> {
+        Arc::clone(self.losses)
+    }
+
+    fn forget(&mut self, store: Label, loss: Loss, count: u32) -> bool {
+        self.store.forget(store, loss, count)
     }
 
     fn has_invariants(&self) -> bool {

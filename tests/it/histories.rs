@@ -14,7 +14,7 @@ use proptest::{
 };
 use redeliver::{
     DeliveryModel, History,
-    history::{Coordinate, Deferred, DeliveryName, Fault, Line, Payload, Place, Published},
+    history::{Coordinate, Deferred, DeliveryName, Fault, Line, Loss, Payload, Place, Published, Skew},
 };
 
 /// Texts that a reader could take for something else, and any other text.
@@ -122,7 +122,14 @@ pub fn fault(messages: usize, processes: usize) -> impl Strategy<Value = Fault> 
         delivery(messages).prop_map(|delivery| Fault::LoseAck { delivery }),
         at().prop_map(|at| Fault::Fail { at }),
         at().prop_map(|at| Fault::LoseReply { at }),
-        (at(), amount).prop_map(|(at, ms)| Fault::Advance { at, by: Duration::from_millis(ms) }),
+        (delivery(messages), from_one()).prop_map(|(delivery, n)| Fault::Cancel { at: delivery.operation(n) }),
+        (at(), amount.clone()).prop_map(|(at, ms)| Fault::Advance { at, by: Duration::from_millis(ms) }),
+        (0..processes, any::<bool>(), amount).prop_map(|(process, ahead, ms)| Fault::Skew {
+            process,
+            skew: Skew { ahead, by: Duration::from_millis(ms) }
+        }),
+        (at(), prop_oneof![Just(Loss::Last), Just(Loss::Oldest)], from_one())
+            .prop_map(|(at, loss, count)| { Fault::Forget { store: "cache-2".parse().unwrap(), at, loss, count } }),
     ]
 }
 
@@ -147,7 +154,11 @@ pub fn history() -> impl Strategy<Value = History> {
             faults.retain(|fault| sensible(fault) && admitted(model, fault) && in_line(model, &messages, fault));
             let all = std::mem::take(&mut faults);
             all.into_iter().for_each(|fault| {
-                if !faults.contains(&fault) {
+                let skews = |other: &Fault| match (other, &fault) {
+                    (Fault::Skew { process: one, .. }, Fault::Skew { process: other, .. }) => one == other,
+                    _ => false,
+                };
+                if !faults.contains(&fault) && !faults.iter().any(skews) {
                     faults.push(fault)
                 }
             });

@@ -15,6 +15,7 @@ mod invariants;
 mod json;
 mod judge;
 mod laws;
+mod losses;
 mod own_command_line;
 mod promises;
 mod random;

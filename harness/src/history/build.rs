@@ -5,7 +5,7 @@
 use std::{fmt, time::Duration};
 
 use super::{
-    Fault, History, HistoryError, InvalidHistory, Payload, Published,
+    Fault, History, HistoryError, InvalidHistory, Loss, Payload, Published, Skew,
     cursor::Word,
     parse::{MessageName, Name, ProcessName},
 };
@@ -190,6 +190,21 @@ impl HistoryBuilder {
         self.one("advance", at, |at| Fault::Advance { at, by })
     }
 
+    /// The clock of a process, `p1`, runs ahead by so much.
+    pub fn ahead(self, process: impl fmt::Display, by: Duration) -> Self {
+        self.one("ahead", process, |ProcessName(process)| Fault::Skew { process, skew: Skew { ahead: true, by } })
+    }
+
+    /// The clock of a process, `p1`, runs behind by so much.
+    pub fn behind(self, process: impl fmt::Display, by: Duration) -> Self {
+        self.one("behind", process, |ProcessName(process)| Fault::Skew { process, skew: Skew { ahead: false, by } })
+    }
+
+    /// A store, `cache`, loses so much before a point, `m0#1.2`.
+    pub fn forget(self, store: impl fmt::Display, at: impl fmt::Display, loss: Loss, count: u32) -> Self {
+        self.two("forget", store, at, |store, at| Fault::Forget { store, at, loss, count })
+    }
+
     /// Any fault.
     pub fn fault(mut self, fault: Fault) -> Self {
         self.history.faults.push(fault);
@@ -261,6 +276,10 @@ mod tests {
             .fail("m0#1.2")
             .lose_reply("m0#1.2")
             .advance("m0#1.2", Duration::from_secs(31))
+            .ahead("p0", Duration::from_secs(5))
+            .behind("p1", Duration::from_millis(1500))
+            .forget("cache", "m0#1.2", Loss::Last, 1)
+            .forget("cache", "m0#1.ack", Loss::Oldest, 2)
             .build()
             .unwrap();
         let text = "\
@@ -281,6 +300,10 @@ lose-ack m0#1
 fail m0#1.2
 lose-reply m0#1.2
 advance m0#1.2 31s
+skew p0 +5s
+skew p1 -1500ms
+forget cache m0#1.2 last 1
+forget cache m0#1.ack oldest 2
 ";
         assert_eq!(built.to_string(), text);
         assert_eq!(text.parse(), Ok(built));

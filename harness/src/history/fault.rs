@@ -4,7 +4,7 @@
 
 use std::{fmt, time::Duration};
 
-use super::{Coordinate, DeliveryName};
+use super::{Coordinate, DeliveryName, Label};
 
 /// One departure from the plain run, at one coordinate.
 ///
@@ -74,6 +74,50 @@ pub enum Fault {
         /// By how much. Whole milliseconds.
         by: Duration,
     },
+    /// One process's clock runs ahead or behind, from its first delivery on: what [`Delivery::now`](crate::Delivery::now) says
+    /// there. The clocks of stores and of timers stay as they are.
+    Skew {
+        /// The process.
+        process: usize,
+        /// How its clock runs.
+        skew: Skew,
+    },
+    /// A store loses something that it held, before this point: a failover, an eviction.
+    Forget {
+        /// The store, by its name.
+        store: Label,
+        /// The point before which it does.
+        at: Coordinate,
+        /// What it loses.
+        loss: Loss,
+        /// How many of these. At least 1.
+        count: u32,
+    },
+}
+
+/// How a clock runs beside the true one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Skew {
+    /// It is later there than it is; else it is earlier.
+    pub ahead: bool,
+    /// By so much. Whole milliseconds.
+    pub by: Duration,
+}
+
+impl Skew {
+    /// What such a clock says at this time: never less than nothing.
+    pub fn of(self, now: Duration) -> Duration {
+        if self.ahead { now.saturating_add(self.by) } else { now.saturating_sub(self.by) }
+    }
+}
+
+/// What a store can lose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Loss {
+    /// Its last writes, and with them whatever transactions are open: a failover to a replica that lags behind.
+    Last,
+    /// The keys that were written longest ago: they are evicted.
+    Oldest,
 }
 
 /// What a [`Fault::Defer`] puts off.
@@ -86,11 +130,12 @@ pub enum Deferred {
 }
 
 impl Fault {
-    /// The point at which this fault acts, if it acts at one; a held copy and a deferral act in the broker.
+    /// The point at which this fault acts, if it acts at one; a held copy and a deferral act in the broker, and a
+    /// skewed clock is skewed from the beginning.
     pub fn coordinate(&self) -> Option<Coordinate> {
         match self {
             Fault::Duplicate { at, .. } => *at,
-            Fault::Defer { .. } => None,
+            Fault::Defer { .. } | Fault::Skew { .. } => None,
             Fault::LoseAck { delivery } => Some(delivery.ack()),
             Fault::Overlap { at, .. }
             | Fault::Pause { at, .. }
@@ -98,7 +143,8 @@ impl Fault {
             | Fault::Cancel { at }
             | Fault::Fail { at }
             | Fault::LoseReply { at }
-            | Fault::Advance { at, .. } => Some(*at),
+            | Fault::Advance { at, .. }
+            | Fault::Forget { at, .. } => Some(*at),
         }
     }
 
@@ -120,6 +166,8 @@ impl Fault {
             Fault::Fail { .. } => "fail",
             Fault::LoseReply { .. } => "lose-reply",
             Fault::Advance { .. } => "advance",
+            Fault::Skew { .. } => "skew",
+            Fault::Forget { .. } => "forget",
         }
     }
 }
@@ -140,6 +188,8 @@ impl fmt::Display for Fault {
             }
             Fault::LoseAck { delivery } => write!(f, " {delivery}"),
             Fault::Advance { at, by } => write!(f, " {at} {}", Amount(*by)),
+            Fault::Skew { process, skew } => write!(f, " p{process} {skew}"),
+            Fault::Forget { store, at, loss, count } => write!(f, " {store} {at} {loss} {count}"),
         }
     }
 }
@@ -150,6 +200,23 @@ impl fmt::Display for Deferred {
             Deferred::Message(message) => write!(f, "m{message}"),
             Deferred::Delivery(delivery) => write!(f, "{delivery}"),
         }
+    }
+}
+
+/// As histories write it: `+5s`, `-5s`.
+impl fmt::Display for Skew {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}{}", if self.ahead { '+' } else { '-' }, Amount(self.by))
+    }
+}
+
+/// As histories write it: `last`, `oldest`.
+impl fmt::Display for Loss {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Loss::Last => "last",
+            Loss::Oldest => "oldest",
+        })
     }
 }
 

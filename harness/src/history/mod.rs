@@ -54,7 +54,7 @@ pub use build::{BuildError, BuildProblem, HistoryBuilder};
 pub use coordinate::{Coordinate, DeliveryName, Place, RoundName, TaskName};
 pub use error::{HistoryError, InvalidHistory, Problem};
 pub(crate) use fault::Amount;
-pub use fault::{Deferred, Fault};
+pub use fault::{Deferred, Fault, Loss, Skew};
 pub use label::{BadLabel, Label};
 pub use line::Line;
 pub(crate) use parse::FAULTS;

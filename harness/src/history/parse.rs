@@ -5,14 +5,14 @@
 use std::{str::FromStr, time::Duration};
 
 use super::{
-    Coordinate, Deferred, DeliveryName, Fault, HistoryError, Label, Place, RoundName, TaskName,
+    Coordinate, Deferred, DeliveryName, Fault, HistoryError, Label, Loss, Place, RoundName, Skew, TaskName,
     cursor::{Cursor, Gap, Word},
 };
 use crate::delivery::DeliveryModel;
 
 /// The words that begin a fault.
 pub(crate) const FAULTS: &str =
-    "duplicate, defer, overlap, pause, crash, cancel, lose-ack, fail, lose-reply or advance";
+    "duplicate, defer, overlap, pause, crash, cancel, lose-ack, fail, lose-reply, advance, skew or forget";
 
 /// What is written as one word.
 pub(super) trait Name: Sized {
@@ -34,6 +34,9 @@ pub(super) struct ProcessName(pub(super) usize);
 
 /// An amount of time, `31s` or `1500ms`.
 struct Span(Duration);
+
+/// How many, from 1.
+struct Count(u32);
 
 impl Name for MessageName {
     const EXPECTED: &'static str = "a message such as m0";
@@ -117,6 +120,40 @@ impl Name for Span {
     }
 }
 
+impl Name for Skew {
+    const EXPECTED: &'static str = "a time ahead or behind such as +31s or -1500ms";
+
+    fn parse(text: &str) -> Option<Self> {
+        let ahead = text.starts_with('+');
+        let Span(by) = Span::parse(text.strip_prefix(['+', '-'])?)?;
+        Some(Self { ahead, by })
+    }
+}
+
+impl Name for Label {
+    const EXPECTED: &'static str = "a store such as cache";
+
+    fn parse(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+impl Name for Loss {
+    const EXPECTED: &'static str = "`last` or `oldest`";
+
+    fn parse(text: &str) -> Option<Self> {
+        [Loss::Last, Loss::Oldest].into_iter().find(|loss| loss.to_string() == text)
+    }
+}
+
+impl Name for Count {
+    const EXPECTED: &'static str = "how many, from 1";
+
+    fn parse(text: &str) -> Option<Self> {
+        from_one(text).map(Self)
+    }
+}
+
 /// A whole number in the one way that it is printed: no sign, no zeros before it.
 pub(super) fn number<T: FromStr>(text: &str) -> Option<T> {
     let plain = text.bytes().all(|b| b.is_ascii_digit()) && (text == "0" || !text.starts_with('0'));
@@ -173,6 +210,12 @@ pub(super) fn fault(cursor: &mut Cursor<'_>, expected: impl FnOnce() -> String) 
         "fail" => Fault::Fail { at: cursor.name()? },
         "lose-reply" => Fault::LoseReply { at: cursor.name()? },
         "advance" => Fault::Advance { at: cursor.name()?, by: cursor.name::<Span>()?.0 },
+        "skew" => Fault::Skew { process: cursor.name::<ProcessName>()?.0, skew: cursor.name()? },
+        "forget" => {
+            let (store, at) = (cursor.name()?, cursor.name()?);
+            let (loss, Count(count)) = (cursor.name()?, cursor.name()?);
+            Fault::Forget { store, at, loss, count }
+        }
         _ => return Err(word.expected(expected())),
     };
     cursor.end()?;

@@ -117,7 +117,14 @@ impl History {
             | Fault::Cancel { at }
             | Fault::Fail { at }
             | Fault::LoseReply { at }
-            | Fault::Advance { at, .. } => self.has_point(at),
+            | Fault::Advance { at, .. }
+            | Fault::Forget { at, .. } => self.has_point(at),
+            Fault::Skew { process, .. } => {
+                self.has_process(process)?;
+                let of_it = |other: &&Fault| matches!(other, Fault::Skew { process: of, .. } if *of == process);
+                let skews = self.faults.iter().filter(of_it).count();
+                if skews < 2 { Ok(()) } else { Err(format!("p{process} has one clock, and {skews} faults skew it")) }
+            }
         }
     }
 
@@ -176,6 +183,10 @@ fn sensible(fault: &Fault) -> Result<(), String> {
         Fault::Pause { at, until: Some(until) } if at.task == until.task => "it would wait for itself",
         Fault::Cancel { at: Coordinate { place: Place::Ack, .. } } => "the handler has returned there",
         _ if in_round_at_ack(fault) => "a round is not acknowledged",
+        Fault::Skew { skew, .. } if skew.by.is_zero() => "it skews the clock by nothing",
+        Fault::Skew { skew, .. } if skew.by.subsec_nanos() % 1_000_000 != 0 => "the clock counts whole milliseconds",
+        Fault::Skew { skew, .. } if skew.by > History::MAX_ADVANCE => "it skews the clock by more than ten years",
+        Fault::Forget { count: 0, .. } => "it loses nothing",
         Fault::Advance { by, .. } if by.is_zero() => "it advances the clock by nothing",
         Fault::Advance { by, .. } if by.subsec_nanos() % 1_000_000 != 0 => "the clock counts whole milliseconds",
         Fault::Advance { by, .. } if by > History::MAX_ADVANCE => "it advances the clock by more than ten years",

@@ -22,6 +22,7 @@ use crate::{
 impl Run<'_> {
     /// Hands a copy to a process. The task that handles it.
     pub(super) fn deliver(&mut self, copy: CopyId, origin: Origin, process: usize) -> Result<TaskId, Error> {
+        self.skew(process);
         let message = self.queue.copy(copy).message;
         let HandedOut { attempt, term } = self.queue.hand_out(copy);
         self.numbers[message] += 1;
@@ -31,9 +32,10 @@ impl Run<'_> {
         let fate = &mut self.fates[message];
         fate.first_delivered.get_or_insert(self.events.len());
         fate.supplied.push(supplied);
+        let skew = self.skew_of(process);
         let process = self.desk.process(process);
         self.events.push(Event::Delivered { delivery, process: process.clone(), origin });
-        let given = self.given(supplied.seed);
+        let given = self.given(supplied.seed, skew);
         let call = Call {
             message,
             process: process.clone(),
@@ -227,11 +229,13 @@ impl Run<'_> {
             _ => return,
         };
         let drew = self.tasks[task].given.supply.drew();
+        let asked_time = self.tasks[task].given.supply.asked_time();
         if self.tasks[task].given.supply.asked_for_key() {
             self.plan.habits.asks_for_keys.set(true);
         }
         let supplied = self.supplied(delivery);
         supplied.drew |= drew;
+        supplied.asked_time |= asked_time;
         supplied.read_clock |= read;
     }
 

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     Error,
     delivery::{Ending, IN_ORDER},
-    history::{Coordinate, Deferred, DeliveryName, Fault},
+    history::{Coordinate, Deferred, DeliveryName, Fault, Label, Loss, Skew},
     store::Process,
 };
 
@@ -62,7 +62,10 @@ impl Run<'_> {
             },
             Fault::Fail { .. } => self.inject(task, index, ready, Injected::Fail)?,
             Fault::LoseReply { .. } => self.inject(task, index, ready, Injected::LoseReply)?,
-            Fault::Defer { .. } => unreachable!("a deferral has no coordinate, and {at} is one"),
+            Fault::Forget { store, loss, count, .. } => self.forget(index, store, loss, count),
+            Fault::Defer { .. } | Fault::Skew { .. } => {
+                unreachable!("neither a deferral nor a skewed clock has a coordinate, and {at} is one")
+            }
         }
         Ok(())
     }
@@ -199,6 +202,41 @@ impl Run<'_> {
         self.restart_rounds(process.index());
         // Whatever locks it held are free now.
         release_locks();
+    }
+
+    /// A process is about to get a delivery: if its clock is skewed, it is from now on.
+    pub(super) fn skew(&mut self, process: usize) {
+        let of_it = |fault: &Fault| matches!(fault, Fault::Skew { process: of, .. } if *of == process);
+        let Some((index, fault)) = self.waiting_faults().find(|(_, fault)| of_it(fault)) else { return };
+        let Fault::Skew { skew, .. } = *fault else { return };
+        self.acts(index);
+        self.events.push(Event::Skewed { process: self.desk.process(process), skew });
+    }
+
+    /// How the clock of a process runs.
+    pub(super) fn skew_of(&self, process: usize) -> Skew {
+        let skewed = self.plan.faults.iter().find_map(|fault| match fault {
+            Fault::Skew { process: of, skew } if *of == process => Some(*skew),
+            _ => None,
+        });
+        skewed.unwrap_or_default()
+    }
+
+    /// A store loses something; it says whether it had so much to lose.
+    fn forget(&mut self, index: usize, store: Label, loss: Loss, count: u32) {
+        if !self.handlers.losses().contains(&(store, loss)) {
+            return self.refuse(index, "no store of that name loses such a thing");
+        }
+        if !self.handlers.forget(store, loss, count) {
+            return self.refuse(index, "the store had not so much to lose");
+        }
+        self.acts(index);
+        self.events.push(Event::Forgot { store, loss, count });
+        self.changes += 1;
+        // The connections of a store that failed over are gone, with the locks that they held.
+        if loss == Loss::Last {
+            release_locks();
+        }
     }
 
     /// The handler's future is dropped where it stands, and its drop guards run. What it spawned goes on.

@@ -5,7 +5,7 @@ use crate::{
     Error,
     contract::Recalled,
     delivery::{CopyId, Ending, HandedOut, HeldCopy, Queue, Rules, Term},
-    history::{DeliveryName, Fault, Label},
+    history::{DeliveryName, Fault, Label, Loss},
     message::Supply,
     store::{Observation, Process},
 };
@@ -100,6 +100,16 @@ pub(crate) trait Handlers {
 
     /// The process died: what it held is dropped, what it left open is undone.
     fn crash(&mut self, process: &Process);
+
+    /// What the stores can lose, by their names.
+    fn losses(&self) -> Arc<[(Label, Loss)]> {
+        Arc::default()
+    }
+
+    /// A store loses something. Whether it had so much to lose.
+    fn forget(&mut self, _store: Label, _loss: Loss, _count: u32) -> bool {
+        false
+    }
 
     /// What can be seen now.
     fn observe(&mut self) -> Result<Observation, Error>;

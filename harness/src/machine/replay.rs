@@ -20,7 +20,7 @@ use super::{
 use crate::{
     Error,
     delivery::Queue,
-    history::{DeliveryName, Fault},
+    history::{DeliveryName, Fault, Skew},
     store::Observation,
 };
 
@@ -231,9 +231,9 @@ impl<'a> Run<'a> {
     }
 
     /// What a task is given for a delivery with this seed: what an earlier one left, if nobody holds on to it.
-    pub(super) fn given(&mut self, seed: u64) -> Given {
-        let again = self.room.given.pop().and_then(|given| given.again(seed));
-        again.unwrap_or_else(|| Given::new(self.desk.clock(), seed))
+    pub(super) fn given(&mut self, seed: u64, skew: Skew) -> Given {
+        let again = self.room.given.pop().and_then(|given| given.again(seed, skew));
+        again.unwrap_or_else(|| Given::new(self.desk.clock(), seed, skew))
     }
 
     fn never_ends(&self) -> String {
@@ -292,6 +292,7 @@ impl<'a> Run<'a> {
             waited_elsewhere: self.touched,
             periods: self.plan.works.iter().map(|work| work.period).collect(),
             lulls: mem::take(&mut self.lulls),
+            losses: self.handlers.losses(),
             state: Observation::default(),
             broken: self.broken.take(),
         })

@@ -13,7 +13,7 @@ use std::{
 use super::{clock::Clock, desk::TaskId, trace::Answer};
 use crate::{
     delivery::{CopyId, Term},
-    history::{Coordinate, DeliveryName, TaskName},
+    history::{Coordinate, DeliveryName, Skew, TaskName},
     message::Supply,
     store::Process,
 };
@@ -101,19 +101,23 @@ pub(super) struct Given {
 }
 
 impl Given {
-    pub(super) fn new(clock: &Arc<Clock>, seed: u64) -> Self {
+    pub(super) fn new(clock: &Arc<Clock>, seed: u64, skew: Skew) -> Self {
         let woken = Arc::new(Woken::default());
-        Self { supply: Arc::new(Supply::new(Arc::clone(clock), seed)), waker: Waker::from(Arc::clone(&woken)), woken }
+        Self {
+            supply: Arc::new(Supply::new(Arc::clone(clock), seed, skew)),
+            waker: Waker::from(Arc::clone(&woken)),
+            woken,
+        }
     }
 
     /// The same for a delivery with this seed, if nobody else holds any of it.
-    pub(super) fn again(mut self, seed: u64) -> Option<Self> {
+    pub(super) fn again(mut self, seed: u64, skew: Skew) -> Option<Self> {
         // The machine holds `woken` itself and by the waker.
         if Arc::strong_count(&self.woken) > 2 {
             return None;
         }
         self.woken.take();
-        Arc::get_mut(&mut self.supply)?.begin(seed);
+        Arc::get_mut(&mut self.supply)?.begin(seed, skew);
         Some(self)
     }
 }

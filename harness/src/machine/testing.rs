@@ -263,6 +263,8 @@ fn line(event: &Event) -> String {
         Event::RoundEnded { round, panicked: None, .. } => format!("{round} ended"),
         Event::RoundEnded { round, panicked: Some(why), .. } => format!("{round} panicked, {why}"),
         Event::Clock { to } => format!("clock {}s", to.as_secs_f64()),
+        Event::Skewed { process, skew } => format!("p{} clock {skew}", process.index()),
+        Event::Forgot { store, loss, count } => format!("{store} forgot {loss} {count}"),
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    history::{Coordinate, DeliveryName, Place, RoundName, TaskName},
+    history::{Coordinate, DeliveryName, Label, Loss, Place, RoundName, Skew, TaskName},
     store::{Observation, Process},
 };
 
@@ -51,6 +51,8 @@ pub(crate) struct Replay {
     pub(crate) periods: Vec<Duration>,
     /// Where nothing was in progress, after the last fault; only with [`Detail::Lulls`], of stores that can tell.
     pub(crate) lulls: Vec<Lull>,
+    /// What its stores can lose, by their names.
+    pub(crate) losses: Arc<[(Label, Loss)]>,
     /// What is kept to know messages again, which is no part of what is seen.
     pub(crate) state: Observation,
     /// The first time that an invariant of the user's did not hold.
@@ -100,6 +102,10 @@ pub(crate) enum Event {
     Cancelled { task: TaskName, process: Process },
     /// The clock moved.
     Clock { to: Duration },
+    /// The clock of a process that is to be given its first delivery is not that of the others.
+    Skewed { process: Process, skew: Skew },
+    /// A store lost something that it held.
+    Forgot { store: Label, loss: Loss, count: u32 },
 }
 
 /// Why a delivery was made.
@@ -260,6 +266,8 @@ pub(crate) struct Supplied {
     pub(crate) read_clock: bool,
     /// Whether it drew randomness.
     pub(crate) drew: bool,
+    /// Whether it asked for the time of its own process.
+    pub(crate) asked_time: bool,
 }
 
 /// How a replay ended.
@@ -326,6 +334,14 @@ impl Hash for Event {
             Event::Clock { to } => {
                 state.write_u64(6);
                 to.hash(state);
+            }
+            Event::Skewed { process, skew } => {
+                begin(state, 10, 0_u8, process);
+                skew.hash(state);
+            }
+            Event::Forgot { store, loss, count } => {
+                state.write_u64(11);
+                (store, loss, count).hash(state);
             }
         }
     }
@@ -414,7 +430,7 @@ impl Event {
             Event::RoundBegan { round, .. } | Event::RoundEnded { round, .. } => Some(TaskName::Round(*round)),
             Event::Step { at, .. } | Event::Blocked { at, .. } => Some(at.task),
             Event::Cancelled { task, .. } => Some(*task),
-            Event::Crashed { .. } | Event::Clock { .. } => None,
+            Event::Crashed { .. } | Event::Clock { .. } | Event::Skewed { .. } | Event::Forgot { .. } => None,
         }
     }
 

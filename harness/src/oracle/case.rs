@@ -240,16 +240,28 @@ fn each_choice(
 pub(super) fn times_of(replay: &Replay, message: usize, number: u32) -> Vec<Duration> {
     let it = crate::history::DeliveryName::new(message, number);
     let mut times = vec![replay.fates[message].supplied[number as usize - 1].began];
-    let mut runs = false;
+    let (mut runs, mut own) = (false, None);
     for event in &replay.events {
         match event {
-            Event::Delivered { delivery, .. } if *delivery == it => runs = true,
+            Event::Delivered { delivery, process, .. } if *delivery == it => {
+                runs = true;
+                own = Some(process.index());
+            }
             Event::Returned { delivery, .. } if *delivery == it => runs = false,
             Event::Crashed { lost, .. } if lost.contains(&it.into()) => runs = false,
             Event::Cancelled { task, .. } if *task == it.into() => runs = false,
             Event::Clock { to } if runs => times.push(*to),
             _ => {}
         }
+    }
+    // And what a clock of its own says then.
+    let skewed = replay.events.iter().find_map(|event| match event {
+        Event::Skewed { process, skew } if Some(process.index()) == own => Some(*skew),
+        _ => None,
+    });
+    if let Some(skew) = skewed {
+        let told: Vec<Duration> = times.iter().map(|time| skew.of(*time)).collect();
+        times.extend(told);
     }
     times
 }
@@ -272,7 +284,7 @@ fn was_acknowledged(history: &History, replay: &Replay, message: usize) -> bool 
 pub(super) fn was_calm(replay: &Replay) -> bool {
     let once = |fate: &Fate| fate.supplied.len() <= 1;
     let calm = |event: &Event| match event {
-        Event::Crashed { .. } | Event::Cancelled { .. } => false,
+        Event::Crashed { .. } | Event::Cancelled { .. } | Event::Skewed { .. } | Event::Forgot { .. } => false,
         // Background work does the same again and again.
         Event::Step { at, facts, .. } => !(facts.went_wrong() || facts.changes && at.delivery().is_none()),
         _ => true,

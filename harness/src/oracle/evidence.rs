@@ -18,6 +18,8 @@ pub(super) struct Evidence {
     /// The steps tell. If not, what is durable has no points (a store of the user's own), and each delivery counts as a
     /// change that may or may not have been made, at its end.
     told: bool,
+    /// A store lost something that it held: whatever had an effect may have none.
+    forgotten: bool,
     /// Messages of which a delivery was cut short: it crashed, or did not say done, or an operation of it failed.
     interrupted: Places,
 }
@@ -61,6 +63,7 @@ impl Evidence {
                         told.interrupted.insert(message);
                     }
                 }
+                Event::Forgot { .. } => (told.forgotten, untold.forgotten) = (true, true),
                 _ => {}
             }
         }
@@ -75,6 +78,7 @@ impl Evidence {
             times: vec![0; messages],
             last: vec![None; messages],
             told,
+            forgotten: false,
             interrupted: Places::default(),
         }
     }
@@ -91,7 +95,7 @@ impl Evidence {
 
     /// Whether it may have had no effect at all.
     pub(super) fn may_be_lost(&self, message: usize) -> bool {
-        !self.told || self.times[message] == 0
+        !self.told || self.times[message] == 0 || self.forgotten
     }
 
     /// Whether both wrote and this one wrote last.

@@ -11,7 +11,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::{Observation, machine::trace::Fate, message::Supply, store::Seen};
+use crate::{Observation, history::Skew, machine::trace::Fate, message::Supply, store::Seen};
 
 /// So many numbers of each delivery's sequence are known.
 const DRAWS: usize = 8;
@@ -58,7 +58,7 @@ impl Tokens {
         for (message, fate) in fates.iter().enumerate() {
             if fate.supplied.iter().any(|supplied| supplied.drew) {
                 for supplied in &fate.supplied {
-                    let supply = Supply::new(Arc::default(), supplied.seed);
+                    let supply = Supply::new(Arc::default(), supplied.seed, Skew::default());
                     for number in std::iter::repeat_with(|| supply.draw()).take(DRAWS) {
                         for written in [format!("{number}"), format!("{number:x}"), format!("{number:016x}")] {
                             drawn.insert(written, message);

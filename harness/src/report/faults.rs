@@ -4,7 +4,7 @@
 
 use crate::{
     delivery::Terms,
-    history::{Coordinate, DeliveryName, Fault, Place, TaskName},
+    history::{Coordinate, DeliveryName, Fault, Label, Loss, Place, Skew, TaskName},
     machine::trace::Origin,
     store::Process,
 };
@@ -68,6 +68,26 @@ pub(super) fn jumped(by: std::time::Duration) -> String {
     format!("the clock jumps {}", span(by))
 }
 
+/// The clock of a process is not that of the others.
+pub(super) fn skewed(process: &Process, skew: Skew) -> String {
+    let (index, by) = (process.index(), span(skew.by));
+    if skew.ahead {
+        format!("the clock of p{index} is {by} ahead")
+    } else {
+        format!("the clock of p{index} is {by} behind")
+    }
+}
+
+/// A store lost something.
+pub(super) fn forgot(store: Label, loss: Loss, count: u32) -> String {
+    match (loss, count) {
+        (Loss::Last, 1) => format!("{store} fails over and loses its last write"),
+        (Loss::Last, _) => format!("{store} fails over and loses its last {count} writes"),
+        (Loss::Oldest, 1) => format!("{store} evicts its oldest key"),
+        (Loss::Oldest, _) => format!("{store} evicts its {count} oldest keys"),
+    }
+}
+
 /// An acknowledgement never arrived.
 pub(super) fn ack_lost(delivery: DeliveryName, terms: &Terms) -> String {
     format!("the {} of {delivery} is lost", terms.ack)
@@ -87,6 +107,9 @@ pub(super) fn names(faults: &[&Fault], terms: &Terms) -> Vec<String> {
         Fault::Fail { .. } => "the failed operation",
         Fault::LoseReply { .. } => "the lost reply",
         Fault::Advance { .. } => "the jump of the clock",
+        Fault::Skew { .. } => "the skewed clock",
+        Fault::Forget { loss: Loss::Last, .. } => "the failover",
+        Fault::Forget { loss: Loss::Oldest, .. } => "the eviction",
     };
     let name = |fault: &&Fault| {
         let alone = faults.iter().filter(|other| other.word() == fault.word()).count() == 1;
@@ -94,6 +117,7 @@ pub(super) fn names(faults: &[&Fault], terms: &Terms) -> Vec<String> {
             (true, _) => noun(fault).to_owned(),
             (false, Fault::Defer { what, past }) => format!("the delay of {what} past m{past}"),
             (false, Fault::Duplicate { message, at: None }) => format!("the second copy of m{message}"),
+            (false, Fault::Skew { process, .. }) => format!("the skewed clock of p{process}"),
             (false, Fault::LoseAck { delivery }) => format!("{lost_ack} of {delivery}"),
             (false, other) => {
                 other.coordinate().map_or_else(|| noun(other).to_owned(), |at| format!("{} at {at}", noun(other)))

@@ -55,7 +55,7 @@ fn end_of_tale(replay: &Replay) -> usize {
             let writes = words.as_ref().is_some_and(|words| !words.writes.is_empty());
             facts.changes || facts.observed_change || facts.went_wrong() || writes
         }
-        Event::Crashed { .. } | Event::Cancelled { .. } => true,
+        Event::Crashed { .. } | Event::Cancelled { .. } | Event::Forgot { .. } => true,
         Event::Returned { answer: Answer::Done(Some(_)), .. } => true,
         _ => false,
     };
@@ -155,6 +155,8 @@ impl<'a> Teller<'a> {
                 self.paused.retain(|(stood, _)| stood != task);
                 self.fault(faults::cancelled(*task));
             }
+            Event::Skewed { process, skew } => self.fault(faults::skewed(process, *skew)),
+            Event::Forgot { store, loss, count } => self.fault(faults::forgot(*store, *loss, *count)),
             Event::RoundBegan { .. } => self.tell_later(),
             Event::RoundEnded { round, process, panicked } => {
                 let task = TaskName::Round(*round);

@@ -3,12 +3,12 @@
 //! They are read off the trace of the history: what stands at an event can be struck there. Whether a fault then acts is
 //! seen in its replay. Which of them are worth one is also decided in `skip`.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use super::{ladder::to_deadlines, skip::CrashRun};
 use crate::{
     History,
-    history::{Coordinate, Deferred, DeliveryName, Fault},
+    history::{Coordinate, Deferred, DeliveryName, Fault, Loss, Skew},
     machine::trace::{End, Event, Facts, Origin, Replay, Settlement},
 };
 
@@ -26,15 +26,16 @@ pub(super) struct Candidate {
 /// coordinate and no rank.
 pub(super) fn rank(fault: &Fault) -> u8 {
     match fault {
-        Fault::Duplicate { at: None, .. } | Fault::Defer { .. } => 0,
+        Fault::Duplicate { at: None, .. } | Fault::Defer { .. } | Fault::Skew { .. } => 0,
         Fault::Advance { .. } => 1,
-        Fault::Overlap { .. } | Fault::Duplicate { at: Some(_), .. } => 2,
-        Fault::Pause { .. } => 3,
+        Fault::Forget { .. } => 2,
+        Fault::Overlap { .. } | Fault::Duplicate { at: Some(_), .. } => 3,
+        Fault::Pause { .. } => 4,
         Fault::Crash { .. }
         | Fault::Cancel { .. }
         | Fault::LoseAck { .. }
         | Fault::Fail { .. }
-        | Fault::LoseReply { .. } => 4,
+        | Fault::LoseReply { .. } => 5,
     }
 }
 
@@ -49,6 +50,8 @@ pub(super) fn candidates(history: &History, replay: &Replay, amounts: &[Duration
         rounds: replay.periods.iter().copied().collect(),
         from: replay.acted.last().map_or(0, |acted| acted.position),
         passed: BTreeSet::new(),
+        changed: false,
+        clocks: clocks(replay),
         open: 0,
         acked: BTreeSet::new(),
         dead: BTreeSet::new(),
@@ -76,6 +79,8 @@ fn turn(fault: &Fault) -> u8 {
         Fault::Fail { .. } => 6,
         Fault::Cancel { .. } => 7,
         Fault::Advance { .. } => 8,
+        Fault::Forget { .. } => 9,
+        Fault::Skew { .. } => 10,
     }
 }
 
@@ -94,6 +99,21 @@ pub(super) fn reads_clock(replay: &Replay) -> bool {
         || replay.events.iter().any(looked)
 }
 
+/// The processes in which a delivery asked what time it is.
+fn clocks(replay: &Replay) -> BTreeSet<usize> {
+    let asked = |event: &Event| match event {
+        Event::Delivered { delivery, process, .. } => {
+            let supplied = replay.fates[delivery.message].supplied.get(delivery.number as usize - 1)?;
+            supplied.asked_time.then_some(process.index())
+        }
+        _ => None,
+    };
+    replay.events.iter().filter_map(asked).collect()
+}
+
+/// So many of its last writes a store loses at most.
+const MOST_LAST_WRITES: u32 = 2;
+
 /// One pass over a trace.
 struct Scan<'a> {
     history: &'a History,
@@ -110,6 +130,10 @@ struct Scan<'a> {
     /// The points at which something stood already. A fault acts when its point is first reached: not where an operation
     /// that waited for a lock acts in the end, but where it began to wait.
     passed: BTreeSet<Coordinate>,
+    /// Something durable changed.
+    changed: bool,
+    /// The processes in which a delivery asked what time it is and which had no delivery yet.
+    clocks: BTreeSet<usize>,
     /// How many deliveries and rounds have begun and not ended.
     open: usize,
     /// The open deliveries that were acknowledged by their handlers.
@@ -124,7 +148,8 @@ impl Scan<'_> {
     fn event(&mut self, at: usize) {
         let event = &self.replay.events[at];
         match event {
-            Event::Delivered { delivery, origin, .. } => {
+            Event::Delivered { delivery, origin, process } => {
+                self.skews(at, process.index());
                 self.deferrals(at, *delivery, *origin);
                 self.open += 1;
             }
@@ -146,6 +171,7 @@ impl Scan<'_> {
                     }
                 }
                 self.deadlines.extend(facts.deadline);
+                self.changed |= facts.changes;
             }
             Event::Returned { delivery, .. } => {
                 self.held_copy(at, delivery.message);
@@ -176,6 +202,10 @@ impl Scan<'_> {
                 self.acked.retain(|delivery| *task != (*delivery).into());
             }
             Event::Clock { to } => self.now = *to,
+            Event::Skewed { process, .. } => {
+                self.clocks.remove(&process.index());
+            }
+            Event::Forgot { .. } => {}
         }
         self.crashes.passes(event);
     }
@@ -186,6 +216,7 @@ impl Scan<'_> {
             return;
         }
         self.advances(at, point);
+        self.losses(at, point);
         if let Some(message) = point.message() {
             self.add(at, Fault::Overlap { at: point, to: None });
             self.add(at, Fault::Duplicate { message, at: Some(point) });
@@ -220,6 +251,7 @@ impl Scan<'_> {
         }
         let point = delivery.ack();
         self.advances(at, point);
+        self.losses(at, point);
         if how != Settlement::Fenced {
             self.add(at, Fault::Overlap { at: point, to: None });
         }
@@ -241,6 +273,31 @@ impl Scan<'_> {
         }
         for by in amounts {
             self.add(at, Fault::Advance { at: point, by });
+        }
+    }
+
+    /// What a store can lose that holds something.
+    fn losses(&mut self, at: usize, point: Coordinate) {
+        if !self.changed {
+            return;
+        }
+        for (store, loss) in Arc::clone(&self.replay.losses).iter() {
+            let most = if *loss == Loss::Last { MOST_LAST_WRITES } else { 1 };
+            for count in 1..=most {
+                self.add(at, Fault::Forget { store: *store, at: point, loss: *loss, count });
+            }
+        }
+    }
+
+    /// The clock of a process is skewed from its first delivery on, if anybody asks it.
+    fn skews(&mut self, at: usize, process: usize) {
+        if !self.clocks.remove(&process) || at < self.from {
+            return;
+        }
+        for by in self.amounts {
+            for ahead in [true, false] {
+                self.add(at, Fault::Skew { process, skew: Skew { ahead, by: *by } });
+            }
         }
     }
 

@@ -103,6 +103,8 @@ fn in_words(event: &Event) -> String {
         Event::Cancelled { task, .. } => format!("{task} was cancelled"),
         Event::Crashed { process, .. } => format!("p{} crashed", process.index()),
         Event::Clock { to } => format!("the clock moved to {to:?}"),
+        Event::Skewed { process, skew } => format!("the clock of p{} was {skew}", process.index()),
+        Event::Forgot { store, loss, count } => format!("{store} lost its {loss} {count}"),
     }
 }
 

@@ -50,7 +50,10 @@ pub(super) fn closed_up(history: &History, from: usize, count: usize) -> History
 pub(super) fn with_processes(history: &History, processes: usize) -> History {
     let mut left = History { processes, ..history.clone() };
     let runs = |at: Coordinate| !matches!(at.task, TaskName::Round(round) if round.process >= processes);
-    left.faults.retain(|fault| fault.coordinate().is_none_or(runs));
+    left.faults.retain(|fault| match fault {
+        Fault::Skew { process, .. } => *process < processes,
+        other => other.coordinate().is_none_or(runs),
+    });
     for fault in &mut left.faults {
         if let Fault::Overlap { to, .. } = fault {
             *to = to.filter(|to| *to < processes);
@@ -90,6 +93,8 @@ fn renumbered(fault: &Fault, gone: usize) -> Option<Fault> {
         Fault::Fail { at } => Fault::Fail { at: point(at)? },
         Fault::LoseReply { at } => Fault::LoseReply { at: point(at)? },
         Fault::Advance { at, by } => Fault::Advance { at: point(at)?, by },
+        Fault::Forget { store, at, loss, count } => Fault::Forget { store, at: point(at)?, loss, count },
+        skew @ Fault::Skew { .. } => skew,
     })
 }
 
@@ -104,9 +109,10 @@ pub(super) fn moved(fault: &Fault, to: Coordinate) -> Option<Fault> {
         | Fault::Cancel { at }
         | Fault::Fail { at }
         | Fault::LoseReply { at }
-        | Fault::Advance { at, .. } => *at = to,
+        | Fault::Advance { at, .. }
+        | Fault::Forget { at, .. } => *at = to,
         Fault::LoseAck { delivery } => *delivery = to.delivery()?,
-        Fault::Duplicate { at: None, .. } | Fault::Defer { .. } => return None,
+        Fault::Duplicate { at: None, .. } | Fault::Defer { .. } | Fault::Skew { .. } => return None,
     }
     Some(moved)
 }
@@ -116,6 +122,9 @@ pub(super) fn plainer(fault: &Fault) -> Option<Fault> {
     match fault {
         Fault::Overlap { at, to: Some(_) } => Some(Fault::Overlap { at: *at, to: None }),
         Fault::Pause { at, until: Some(_) } => Some(Fault::Pause { at: *at, until: None }),
+        Fault::Forget { store, at, loss, count: 2.. } => {
+            Some(Fault::Forget { store: *store, at: *at, loss: *loss, count: 1 })
+        }
         _ => None,
     }
 }

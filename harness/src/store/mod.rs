@@ -17,7 +17,10 @@ pub use observation::Observation;
 pub(crate) use observation::{Rows, Seen};
 pub(crate) use performed::{Effect, Performed, Performer};
 
-use crate::Error;
+use crate::{
+    Error,
+    history::{Label, Loss},
+};
 
 /// Something that outlives a crash: a database, a cache, a ledger.
 ///
@@ -53,6 +56,17 @@ pub trait Store: Send + 'static {
     /// As for [`reset`](Store::reset).
     fn digest(&mut self) -> Result<Option<u64>, Error> {
         Ok(None)
+    }
+
+    /// What this store can lose that it held, by its name: a history may `forget` it then. Nothing, by default: what is durable
+    /// stays.
+    fn losses(&self) -> Vec<(Label, Loss)> {
+        Vec::new()
+    }
+
+    /// It loses so much, if it is the store of this name and had so much to lose. Whether it did.
+    fn forget(&mut self, _store: Label, _loss: Loss, _count: u32) -> bool {
+        false
     }
 
     /// A process died: whatever it left open is to be undone, as when a connection breaks. Does nothing by default.

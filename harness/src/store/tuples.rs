@@ -5,7 +5,10 @@ use std::hash::{Hash, Hasher};
 use rustc_hash::FxHasher;
 
 use super::{Observation, Process, Store};
-use crate::Error;
+use crate::{
+    Error,
+    history::{Label, Loss},
+};
 
 /// Nothing durable: for a handler whose only effects are those of a store that it makes itself.
 impl Store for () {
@@ -54,6 +57,14 @@ macro_rules! tuple_of_stores {
                     digest.hash(&mut all);
                 )+
                 Ok(Some(all.finish()))
+            }
+
+            fn losses(&self) -> Vec<(Label, Loss)> {
+                [$(self.$at.losses()),+].concat()
+            }
+
+            fn forget(&mut self, store: Label, loss: Loss, count: u32) -> bool {
+                $(self.$at.forget(store, loss, count))||+
             }
 
             fn crash(&mut self, process: &Process) {

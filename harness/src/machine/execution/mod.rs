@@ -128,6 +128,8 @@ fn unknown(event: &Event) -> Option<&'static str> {
     match event {
         Event::RoundBegan { .. } | Event::RoundEnded { .. } => Some("background work"),
         Event::Cancelled { task, .. } if task.delivery().is_none() => Some("background work"),
+        Event::Skewed { .. } => Some("a clock that is skewed"),
+        Event::Forgot { .. } => Some("a store that lost something"),
         Event::Settled { how: Settlement::AckedEarly, .. } => Some("a handler that acknowledges by itself"),
         _ => None,
     }

@@ -45,6 +45,7 @@ impl Script {
                 waited_elsewhere: false,
                 periods: Vec::new(),
                 lulls: Vec::new(),
+                losses: std::sync::Arc::default(),
             },
             leaves: |reference| 100 * reference.turns.len() as i64,
             endless: false,
@@ -103,6 +104,7 @@ impl Subject for Script {
             waited_elsewhere: false,
             periods: Vec::new(),
             lulls: Vec::new(),
+            losses: std::sync::Arc::default(),
         })
     }
 

@@ -94,6 +94,7 @@ impl Made {
                 waited_elsewhere: false,
                 periods: Vec::new(),
                 lulls: Vec::new(),
+                losses: std::sync::Arc::default(),
             },
             searched: Searched { faults: 0, histories: vec![1, 6], ..Searched::default() },
             needed: vec![0],

@@ -8,11 +8,14 @@
 use super::shape::{ACK, Class, Kind, Shapes};
 use crate::{
     History,
-    history::{Coordinate, Deferred, DeliveryName, Fault},
+    history::{Coordinate, Deferred, DeliveryName, Fault, Skew},
 };
 
 /// In so many choices one goes to a place that a delivery may well not have.
 const BEYOND: u32 = 4;
+
+/// So many writes, or keys, a store loses at most at once.
+const MOST_LOST: u32 = 3;
 
 /// Decodes vectors into faults; kept, so that nothing is allocated for each.
 #[derive(Debug, Default)]
@@ -23,6 +26,8 @@ pub(in crate::search) struct Decoder {
     rounds: Vec<Option<(u32, u8)>>,
     /// For each message how many deliveries it has, and what was done with it as a whole.
     messages: Vec<Whole>,
+    /// The clock of a process is skewed: one is enough.
+    skewed: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -75,6 +80,7 @@ impl Decoder {
     pub(in crate::search) fn decode(&mut self, shapes: &Shapes, numbers: &[u32], history: &mut History) {
         history.faults.clear();
         self.deliveries.clear();
+        self.skewed = false;
         self.messages.clear();
         self.messages.resize(shapes.messages(), Whole::default());
         self.rounds.clear();
@@ -152,6 +158,7 @@ impl Decoder {
         let message = made.name.message;
         let possible = match kind {
             Kind::Held => return u64::from(!self.messages[message].held),
+            Kind::Skew => return u64::from(!self.skewed),
             Kind::Defer => return u64::from(self.pasts(shapes, made).next().is_some()),
             Kind::Overlap => !made.settled,
             // Of one whose partition moved no commit is taken anyway.
@@ -190,7 +197,7 @@ impl Decoder {
     ) -> Option<Fault> {
         let Made { name, .. } = self.deliveries[of];
         let at = coordinate(name, place);
-        if !matches!(kind, Kind::Held | Kind::Defer) {
+        if !matches!(kind, Kind::Held | Kind::Defer | Kind::Skew) {
             self.deliveries[of].from = (place, kind.rank() + 1);
         }
         Some(match kind {
@@ -241,6 +248,16 @@ impl Decoder {
             Kind::Defer => self.defer(shapes, of, digits)?,
             Kind::Pause => Fault::Pause { at, until: self.until(shapes, name, digits) },
             Kind::Advance => Fault::Advance { at, by: shapes.amounts[digits.of(shapes.amounts.len())] },
+            Kind::Forget => {
+                let (store, loss) = shapes.losses[digits.of(shapes.losses.len())];
+                Fault::Forget { store, at, loss, count: digits.next(MOST_LOST) + 1 }
+            }
+            Kind::Skew => {
+                self.skewed = true;
+                let (process, ahead) = (digits.of(processes), digits.next(2) == 0);
+                let by = shapes.amounts[digits.of(shapes.amounts.len())];
+                Fault::Skew { process, skew: Skew { ahead, by } }
+            }
         })
     }
 

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use crate::{
     Error, History,
-    history::{Coordinate, DeliveryName, Fault, Place, RoundName, TaskName},
+    history::{Coordinate, DeliveryName, Fault, Label, Loss, Place, RoundName, Skew, TaskName},
     machine::trace::{Detail, End, Event, Replay, Settlement},
     search::{
         Options,
@@ -32,10 +32,12 @@ pub(super) enum Kind {
     Fail,
     Cancel,
     Advance,
+    Forget,
+    Skew,
 }
 
 impl Kind {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 13] = [
         Kind::LoseAck,
         Kind::Overlap,
         Kind::LoseReply,
@@ -47,16 +49,19 @@ impl Kind {
         Kind::Fail,
         Kind::Cancel,
         Kind::Advance,
+        Kind::Forget,
+        Kind::Skew,
     ];
 
     /// In which order faults at one coordinate are written, as `candidates` writes them.
     pub(super) fn rank(self) -> u8 {
         match self {
-            Kind::Held | Kind::Defer => 0,
+            Kind::Held | Kind::Defer | Kind::Skew => 0,
             Kind::Advance => 1,
-            Kind::Overlap | Kind::Beside => 2,
-            Kind::Pause => 3,
-            Kind::LoseAck | Kind::LoseReply | Kind::Crash | Kind::Fail | Kind::Cancel => 4,
+            Kind::Forget => 2,
+            Kind::Overlap | Kind::Beside => 3,
+            Kind::Pause => 4,
+            Kind::LoseAck | Kind::LoseReply | Kind::Crash | Kind::Fail | Kind::Cancel => 5,
         }
     }
 
@@ -76,6 +81,11 @@ impl Kind {
             Kind::Fail => Fault::Fail { at },
             Kind::Cancel => Fault::Cancel { at },
             Kind::Advance => Fault::Advance { at, by: Duration::from_secs(1) },
+            Kind::Forget => {
+                let store = "store".parse().unwrap_or_else(|error| unreachable!("{error}"));
+                Fault::Forget { store, at, loss: Loss::Last, count: 1 }
+            }
+            Kind::Skew => Fault::Skew { process: 0, skew: Skew { ahead: true, by: Duration::from_secs(1) } },
         }
     }
 }
@@ -128,6 +138,8 @@ pub(in crate::search) struct Shapes {
     pub(super) rounds: Vec<(RoundName, Shape)>,
     /// By how much the clock is advanced, what leads to a deadline first.
     pub(super) amounts: Vec<Duration>,
+    /// What the stores can lose.
+    pub(super) losses: Vec<(Label, Loss)>,
     /// Whether a message whose delivery did not end well is delivered again.
     pub(super) redelivers: bool,
     /// For each message, of partitions, the first one that it waits for; else itself.
@@ -181,8 +193,14 @@ impl Shapes {
                 shapes.amounts.push(by);
             }
         }
+        shapes.losses = first.losses.to_vec();
         for kind in Kind::ALL.iter().filter(|kind| admits(kind)) {
-            let is_idle = *kind == Kind::Advance && shapes.amounts.is_empty();
+            let is_idle = match kind {
+                Kind::Advance => shapes.amounts.is_empty(),
+                Kind::Skew => shapes.amounts.is_empty() || !asks_time(&first),
+                Kind::Forget => shapes.losses.is_empty(),
+                _ => false,
+            };
             shapes.admitted |= u16::from(!is_idle) << *kind as u16;
         }
         for replay in [Some(&first), again.as_ref().map(|(_, replay)| replay)].into_iter().flatten() {
@@ -227,6 +245,11 @@ impl Shapes {
     }
 }
 
+/// Whether anybody asked what time it is in its process.
+fn asks_time(replay: &Replay) -> bool {
+    replay.fates.iter().flat_map(|fate| &fate.supplied).any(|supplied| supplied.asked_time)
+}
+
 /// How long after it was written each thing expires.
 fn spans(replay: &Replay) -> BTreeSet<Duration> {
     let mut now = Duration::ZERO;
@@ -243,7 +266,7 @@ fn spans(replay: &Replay) -> BTreeSet<Duration> {
 
 /// What this delivery, or this round, could have suffered in this replay.
 fn shape(replay: &Replay, of: TaskName) -> Shape {
-    const ANYWHERE: [Kind; 4] = [Kind::Overlap, Kind::Crash, Kind::Pause, Kind::Advance];
+    const ANYWHERE: [Kind; 5] = [Kind::Overlap, Kind::Crash, Kind::Pause, Kind::Advance, Kind::Forget];
     let mut shape = Shape::default();
     let place = |at: &Coordinate| match at.place {
         Place::Operation(number) if at.task == of && (1..=ACK).contains(&number) => Some(number - 1),

@@ -120,7 +120,14 @@ fn words() -> Vec<&'static str> {
 
 #[test]
 fn every_kind_of_fault_is_drawn_and_acts_and_none_is_rare() {
-    let counted = histories(&mut toys::subject(toys::forgets), 2_000, 3);
+    /// Asks what time it is, of its process and of a store that fails over.
+    async fn asks(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
+        let _ = m.now();
+        toys::forgets(kv, m).await
+    }
+    let store = KeyValue::new("bank").observe_prefix("balance").fails_over();
+    let mut subject = World::new(store, Boot::handles(), Messages::from(1..1000_i64), asks);
+    let counted = histories(&mut subject, 2_000, 3);
     let all: u64 = counted.acted.values().sum();
     assert!(words().len() >= 9);
     for word in words() {

@@ -35,6 +35,7 @@ fn replay(events: Vec<Event>) -> Replay {
         waited_elsewhere: false,
         periods: Vec::new(),
         lulls: Vec::new(),
+        losses: std::sync::Arc::default(),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod command;
 mod isolation;
+mod losses;
 mod observe;
 mod operation;
 mod state;
@@ -27,6 +28,7 @@ use self::{
 };
 use crate::{
     Error, Observation, Store,
+    history::{Label, Loss},
     machine::{self, operate},
     store::Process,
 };
@@ -100,6 +102,37 @@ impl KeyValue {
     #[must_use]
     pub fn observe_key(self, key: &str) -> Self {
         self.watch(Watched::Key(key.to_owned()))
+    }
+
+    /// It fails over to a replica that lags behind: a history may let it lose its last writes (`forget cache m0#1.2 last 1`),
+    /// whoever was told that they stand, as Redis does with asynchronous replication. Whatever transactions are open are lost
+    /// with them.
+    ///
+    /// # Panics
+    /// If its name is no [`Label`]: a history could not name it.
+    #[must_use]
+    pub fn fails_over(self) -> Self {
+        let _ = self.label();
+        lock(&self.state).written.fails_over = true;
+        self
+    }
+
+    /// It evicts keys when it is full: a history may let it lose the key that was written longest ago
+    /// (`forget cache m0#1.2 oldest 1`), as Redis does where `maxmemory-policy` lets it.
+    ///
+    /// # Panics
+    /// As for [`fails_over`](KeyValue::fails_over).
+    #[must_use]
+    pub fn evicts(self) -> Self {
+        let _ = self.label();
+        lock(&self.state).written.evicts = true;
+        self
+    }
+
+    /// What a history calls it.
+    fn label(&self) -> Label {
+        let name = lock(&self.state).name();
+        name.parse().unwrap_or_else(|error| panic!("a history cannot name this store: {error}"))
     }
 
     fn watch(self, watched: Watched) -> Self {
@@ -215,6 +248,16 @@ impl Store for KeyValue {
 
     fn digest(&mut self) -> Result<Option<u64>, Error> {
         Ok(lock(&self.state).digest())
+    }
+
+    fn losses(&self) -> Vec<(Label, Loss)> {
+        let losses = lock(&self.state).losses();
+        losses.into_iter().map(|loss| (self.label(), loss)).collect()
+    }
+
+    fn forget(&mut self, store: Label, loss: Loss, count: u32) -> bool {
+        let mut state = lock(&self.state);
+        *state.name() == *store.as_str() && state.forget(loss, count)
     }
 
     fn crash(&mut self, process: &Process) {

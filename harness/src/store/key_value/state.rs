@@ -16,7 +16,7 @@ use std::{
 
 use rustc_hash::FxHasher;
 
-use super::{Isolation, observe::Watched};
+use super::{Isolation, losses::Written, observe::Watched};
 use crate::{Observation, store::Process};
 
 /// A store with more keys than this forgets them when it is reset.
@@ -39,10 +39,12 @@ pub(super) struct State {
     pub(super) open: Vec<Open>,
     /// What the last transaction kept its writes in, emptied, for the next one.
     spare: Entries,
+    /// What it may lose.
+    pub(super) written: Written,
     /// Transactions begun since the store was made. Never set back, so that a forgotten one is nobody else's.
     begun: u64,
     /// The latest virtual time that an operation acted at.
-    now: Duration,
+    pub(super) now: Duration,
 }
 
 /// A transaction that has begun and not ended.
@@ -84,9 +86,14 @@ impl State {
             committed: BTreeMap::new(),
             open: Vec::new(),
             spare: Vec::new(),
+            written: Written::default(),
             begun: 0,
             now: Duration::ZERO,
         }
+    }
+
+    pub(super) fn name(&self) -> Arc<str> {
+        Arc::clone(&self.name)
     }
 
     /// Puts everything back to how it was before the first message.
@@ -96,6 +103,7 @@ impl State {
         }
         self.committed.values_mut().for_each(|entry| *entry = None);
         self.open.clear();
+        self.written.clear();
         self.now = Duration::ZERO;
     }
 
@@ -169,15 +177,20 @@ impl State {
     pub(super) fn commit(&mut self, at: usize) -> bool {
         let mut pending = self.open.remove(at).pending;
         let mut changed = false;
+        let mut write = Vec::new();
         for (key, entry) in pending.drain(..) {
             if self.isolation == Isolation::Snapshot {
                 let before = self.committed.get(&key).and_then(Option::as_ref);
                 self.open.iter_mut().for_each(|other| other.keep(&key, before));
             }
+            if self.written.is_kept() {
+                write.push((key.clone(), self.committed.get(&key).cloned().flatten()));
+            }
             let before = self.committed.entry(key).or_default();
             changed |= *before != entry;
             *before = entry;
         }
+        self.written.note(write);
         self.spare = pending;
         changed
     }
@@ -203,6 +216,13 @@ impl State {
         for (key, entry) in &self.committed {
             if let Some(Entry { value, expires }) = entry {
                 (key, value, expires).hash(&mut hasher);
+            }
+        }
+        // What it may still lose, and would then hold.
+        for write in self.written.log() {
+            write.len().hash(&mut hasher);
+            for (key, before) in write {
+                (key, before.as_ref().map(|entry| (&entry.value, entry.expires))).hash(&mut hasher);
             }
         }
         Some(hasher.finish())

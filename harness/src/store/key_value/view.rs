@@ -62,7 +62,7 @@ impl<'a> View<'a> {
     }
 
     fn replace_committed(&mut self, key: &str, entry: Option<Entry>) -> bool {
-        let State { committed, open, isolation, .. } = &mut *self.state;
+        let State { committed, open, isolation, written, .. } = &mut *self.state;
         let before = committed.get_mut(key);
         let stands = before.as_deref().and_then(Option::as_ref);
         self.read_clock |= stands.into_iter().chain(&entry).any(|entry| entry.expires.is_some());
@@ -77,6 +77,9 @@ impl<'a> View<'a> {
         }
         self.changed = true;
         self.deadline = entry.as_ref().and_then(|entry| entry.expires);
+        if written.is_kept() {
+            written.note(vec![(key.to_owned(), stands.cloned())]);
+        }
         match before {
             Some(before) => *before = entry,
             None => drop(committed.insert(key.to_owned(), entry)),
