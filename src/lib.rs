@@ -40,6 +40,10 @@ pub use redeliver_harness::{
     Inconclusive, IntoOutcome, Isolation, KeyValue, KeyValueTransaction, Message, Messages, Observation, Outcome,
     Prepared, Process, Receipt, Searched, Store, UnknownModel, Verdict, history,
 };
+/// What threads of one process claim from each other, in every interleaving, by loom.
+#[cfg(feature = "threads")]
+pub use redeliver_threads as threads;
+
 #[cfg(feature = "sqlite")]
 pub use redeliver_harness::{Sqlite, rusqlite, sqlite};
 

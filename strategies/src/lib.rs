@@ -8,6 +8,7 @@
 
 pub mod ack_after_effect;
 pub mod claim_then_confirm;
+pub mod claims;
 pub mod dead_letter;
 pub mod expected;
 pub mod in_process_guard;

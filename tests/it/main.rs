@@ -25,4 +25,8 @@ mod real_handlers;
 mod replies;
 mod round_trip;
 mod soundness;
+mod threads;
 mod verdicts;
+
+// The path begins in this folder only because this is the root of the crate.
+redeliver::threads::over_loom!(#[path = "../../strategies/src/claims"] mod claims: lease, sequence, sharded, table, window);
