@@ -18,6 +18,10 @@ use super::{
 };
 use crate::machine::{baton::Stepped, release_locks};
 
+/// SQLite's own way to files that no other process has. Connections lock each other as ever, in memory; what it leaves out is
+/// to tell the operating system of each lock, which was half of a small statement.
+const ALONE: &str = "unix-excl";
+
 /// The connections of one database.
 pub(super) struct Pool {
     place: Place,
@@ -164,7 +168,7 @@ impl Place {
     /// Opens a connection as production would, but for the disk: nothing here outlives the machine.
     pub(super) fn open(&self) -> rusqlite::Result<Connection> {
         let connection = match self {
-            Place::File(path) => Connection::open(path)?,
+            Place::File(path) => Connection::open_with_flags_and_vfs(path, OpenFlags::default(), ALONE)?,
             Place::Memory(name) => {
                 let flags = OpenFlags::default() | OpenFlags::SQLITE_OPEN_URI;
                 Connection::open_with_flags(format!("file:/{name}?vfs=memdb"), flags)?
