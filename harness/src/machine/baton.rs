@@ -18,9 +18,13 @@ use std::{
 
 use super::{quiet, trace::Injected};
 
-/// So often a waiting thread only yields before it sleeps: waking a processor that went to sleep costs more than a
+/// So often the machine's thread only yields before it sleeps: waking a processor that went to sleep costs more than a
 /// statement.
 const YIELDS: u32 = 5_000;
+
+/// And a stepped thread. What it waits for comes at once, or not before another one has run: those that merely yield would have
+/// to be passed by at every hand-over of the others.
+const YIELDS_OF_THE_STEPPED: u32 = 100;
 
 /// A yield that takes longer, in real time, says that others want the processor, each for a slice of its own. Then who waits
 /// is back sooner by sleeping, and does so at once the next so many times. Nothing depends on it but how long a check takes:
@@ -137,7 +141,7 @@ impl Stepped {
 
     fn tell(&self, told: Told) -> Stop {
         self.hand_over(told);
-        let came_back = self.baton.wait(NAPS, || !self.baton.is_there.load(Ordering::Acquire));
+        let came_back = self.baton.wait(YIELDS, NAPS, || !self.baton.is_there.load(Ordering::Acquire));
         came_back.then(|| lock(&self.baton.stopped).take()).flatten().unwrap_or(Stop::Abandoned)
     }
 
@@ -158,9 +162,9 @@ impl Drop for Stepped {
 }
 
 impl Baton {
-    /// Waits until something is so, for so many naps at the most. Whether it is.
-    fn wait(&self, naps: u32, so: impl Fn() -> bool) -> bool {
-        if self.yields_until(&so) {
+    /// Waits until something is so, for so many yields and then so many naps at the most. Whether it is.
+    fn wait(&self, yields: u32, naps: u32, so: impl Fn() -> bool) -> bool {
+        if self.yields_until(yields, &so) {
             return true;
         }
         let mut nap = 0;
@@ -175,13 +179,13 @@ impl Baton {
     }
 
     #[expect(clippy::disallowed_methods, reason = "only who sleeps depends on the time, and no trace")]
-    fn yields_until(&self, so: impl Fn() -> bool) -> bool {
+    fn yields_until(&self, yields: u32, so: impl Fn() -> bool) -> bool {
         let crowded = self.crowded.load(Ordering::Relaxed);
         if crowded > 0 {
             self.crowded.store(crowded - 1, Ordering::Relaxed);
             return so();
         }
-        for _ in 0..YIELDS {
+        for _ in 0..yields {
             if so() {
                 return true;
             }
@@ -223,7 +227,7 @@ impl Baton {
     /// On the stepped thread: waits for the baton.
     fn listen(&self) -> Told {
         loop {
-            if self.wait(u32::MAX, || self.is_there.load(Ordering::Acquire))
+            if self.wait(YIELDS_OF_THE_STEPPED, u32::MAX, || self.is_there.load(Ordering::Acquire))
                 && let Some(told) = lock(&self.told).take()
             {
                 return told;

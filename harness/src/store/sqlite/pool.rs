@@ -3,9 +3,12 @@
 //! An operation checks a connection out and gives it back. One that comes back with an open transaction is rolled back, as
 //! pools do. Which process used it does not matter afterwards: what stays on the connection, `left` takes away.
 
-use std::sync::{
-    Arc, Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    cell::RefCell,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use rusqlite::{Connection, OpenFlags};
@@ -29,9 +32,28 @@ pub(super) struct Pool {
     /// What a fresh connection is set to.
     fresh: Settings,
     idle: Mutex<Vec<Opened>>,
-    idle_threads: Mutex<Vec<Thread>>,
+    idle_threads: Arc<Threads>,
     /// A thread did not come back: it may hold a lock for ever.
     abandoned: AtomicBool,
+}
+
+/// Threads without work. The databases of one machine's thread share them, so that what a handler does with one database after
+/// the other runs where it ran before, and no thread more waits for work than code was ever under way at once.
+type Threads = Mutex<Vec<Thread>>;
+
+thread_local! {
+    /// Those of the databases that are open on this thread: they end with the last of them.
+    static THREADS: RefCell<Weak<Threads>> = const { RefCell::new(Weak::new()) };
+}
+
+fn threads() -> Arc<Threads> {
+    THREADS.with_borrow_mut(|threads| {
+        threads.upgrade().unwrap_or_else(|| {
+            let new = Arc::default();
+            *threads = Arc::downgrade(&new);
+            new
+        })
+    })
 }
 
 /// The lock that writers need, held by nobody's code. Dropped, it is free again.
@@ -80,7 +102,7 @@ impl Pool {
             written,
             fresh,
             idle: Mutex::default(),
-            idle_threads: Mutex::default(),
+            idle_threads: threads(),
             abandoned: AtomicBool::new(false),
         })
     }
