@@ -102,9 +102,12 @@ impl Run<'_> {
     /// How many operations after this one its task will do before anything else happens: up to the next fault that stands
     /// at one of them. None where a handler was ever seen to do several things at once: which of them comes first, and is
     /// numbered first, is then decided turn by turn. Nor while somebody waits for a lock, who can run from the very operation
-    /// on that releases it; nor where invariants are looked at after each.
+    /// on that releases it; nor where invariants are looked at after each. Nobody asks before synchronous code ran here.
     fn further(&self, task: TaskId, number: u32) -> u32 {
         const MOST: u32 = 1_000;
+        if !self.desk.steps() {
+            return 0;
+        }
         let alone = !self.plan.habits.concurrent.get() && self.spawned == 0 && !self.has_invariants;
         if self.detail >= Detail::Words || !alone || self.desk.anybody_blocked() {
             return 0;
@@ -122,7 +125,7 @@ impl Run<'_> {
 
     /// The first fault of the history that is to act at this point and has not.
     fn fault_at(&self, at: Coordinate) -> Option<(usize, Fault)> {
-        if self.plan.faults.is_empty() {
+        if !self.aims.any_at(at) {
             return None;
         }
         let found = self.waiting_faults().find(|(_, fault)| fault.coordinate() == Some(at));

@@ -67,6 +67,8 @@ pub(crate) struct Desk {
     /// So many further operations may act in the poll that goes on: the machine would choose this task again and again, and
     /// no fault stands at them. Whatever cannot do several at once need not.
     allowance: Cell<u32>,
+    /// Somebody asked how many, since this desk was made.
+    steps: Cell<bool>,
 }
 
 /// A task of the machine, by its place.
@@ -166,6 +168,7 @@ impl Desk {
             stepping: Cell::new(false),
             trouble: RefCell::new(None),
             allowance: Cell::new(0),
+            steps: Cell::new(false),
         }))
     }
 
@@ -274,6 +277,11 @@ impl Desk {
         self.allowance.set(further);
     }
 
+    /// Whether anybody ever asked for further operations: synchronous code was run.
+    pub(crate) fn steps(&self) -> bool {
+        self.steps.get()
+    }
+
     /// The first ticket of this task that waits for nothing but its turn.
     pub(crate) fn first_ready(&self, task: TaskId) -> Option<Ready> {
         let tickets = self.tickets.borrow();
@@ -312,7 +320,11 @@ impl Desk {
     }
 
     /// Why the replay cannot go on, if it cannot.
+    #[inline]
     pub(crate) fn take_trouble(&self) -> Option<String> {
+        if self.trouble.borrow().is_none() {
+            return None;
+        }
         self.trouble.take()
     }
 

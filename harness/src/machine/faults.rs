@@ -168,6 +168,9 @@ impl Run<'_> {
 
     /// A message was handled for the first time: the second copies that the broker holds of it are due.
     pub(super) fn hold_copies(&mut self, message: usize) {
+        if !self.aims.holds {
+            return;
+        }
         let held: Vec<usize> = self
             .waiting_faults()
             .filter(|(_, fault)| matches!(fault, Fault::Duplicate { message: of, at: None } if *of == message))

@@ -24,7 +24,7 @@ use super::{
 use crate::Error;
 
 impl Run<'_> {
-    /// Notes a lull, if this is one, anybody asked for them, and no fault is to come.
+    /// Notes a lull, if this is one, and no fault is to come.
     pub(super) fn note_lull(&mut self) -> Result<(), Error> {
         let position = self.events.len();
         if self.detail != Detail::Lulls

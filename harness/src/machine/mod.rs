@@ -6,6 +6,7 @@
 
 mod act;
 mod activity;
+mod aims;
 #[cfg(feature = "sqlite")]
 pub(crate) mod baton;
 mod clock;

@@ -8,6 +8,7 @@ use rustc_hash::FxHasher;
 use std::hash::{Hash, Hasher};
 
 use super::{
+    aims::Aims,
     desk::{Desk, TaskId},
     plan::{Handlers, Plan},
     quiet,
@@ -49,6 +50,8 @@ pub(super) struct Run<'a> {
     pub(super) runs_on: bool,
     /// Counts turns; the order of waiting and standing.
     pub(super) turn: u64,
+    /// What the faults are aimed at.
+    pub(super) aims: Aims,
     /// For each fault, how it stands.
     pub(super) faults: Vec<FaultState>,
     /// The virtual time at which the last fault acted.
@@ -167,6 +170,7 @@ impl<'a> Run<'a> {
             last: None,
             runs_on: false,
             turn: 0,
+            aims: Aims::of(plan.faults),
             faults: filled(mem::take(&mut room.faults), FaultState::Waiting, plan.faults.len()),
             last_fault: Duration::ZERO,
             deferrals_over: false,
@@ -206,14 +210,10 @@ impl<'a> Run<'a> {
     }
 
     fn run_on(&mut self) -> Result<End, Error> {
-        self.note_standing();
-        self.note_broken()?;
-        self.note_lull()?;
+        self.take_notes()?;
         while self.move_on()? {
             self.turn += 1;
-            self.note_standing();
-            self.note_broken()?;
-            self.note_lull()?;
+            self.take_notes()?;
             if let Some(trouble) = self.trouble() {
                 return Ok(End::Inconclusive(trouble));
             }
@@ -225,7 +225,23 @@ impl<'a> Run<'a> {
         Ok(self.trouble().map_or_else(|| self.how_it_ended(), End::Inconclusive))
     }
 
+    /// Notes between two turns what anybody asked for.
+    #[inline]
+    fn take_notes(&mut self) -> Result<(), Error> {
+        if self.standing.is_none() {
+            self.note_standing();
+        }
+        if self.has_invariants {
+            self.note_broken()?;
+        }
+        if self.detail == Detail::Lulls {
+            self.note_lull()?;
+        }
+        Ok(())
+    }
+
     /// Why the replay cannot go on, if it cannot.
+    #[inline]
     fn trouble(&self) -> Option<String> {
         self.desk.take_trouble().or_else(|| self.beyond_control())
     }

@@ -141,7 +141,7 @@ impl Run<'_> {
 
     /// The deferral that holds this copy back now, if one does.
     fn deferral(&self, copy: &HeldCopy) -> Option<usize> {
-        if self.deferrals_over {
+        if self.deferrals_over || !self.aims.defers {
             return None;
         }
         let next = self.numbers[copy.message] + 1;
@@ -167,6 +167,9 @@ impl Run<'_> {
 
     /// A handler asked for this message again: what has waited for it comes before that. It may be what the handler lacks.
     pub(super) fn lift_deferrals(&mut self, message: usize) {
+        if !self.aims.defers {
+            return;
+        }
         for (state, fault) in self.faults.iter_mut().zip(self.plan.faults) {
             if matches!(fault, Fault::Defer { past, .. } if *past == message) && *state == FaultState::Acted {
                 *state = FaultState::Lifted;
@@ -266,7 +269,7 @@ impl Run<'_> {
 
     /// What was deferred past a message that is never handled comes all the same.
     fn give_up_deferrals(&mut self) -> bool {
-        let any = !self.deferrals_over && self.plan.faults.iter().any(|fault| matches!(fault, Fault::Defer { .. }));
+        let any = !self.deferrals_over && self.aims.defers;
         self.deferrals_over |= any;
         any
     }

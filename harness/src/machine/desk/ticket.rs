@@ -119,7 +119,11 @@ impl Ticket {
 /// How many further operations may act in the poll that goes on.
 #[cfg(feature = "sqlite")]
 pub(crate) fn allowance() -> u32 {
-    on_desk(|desk| desk.allowance.get()).unwrap_or(0)
+    on_desk(|desk| {
+        desk.steps.set(true);
+        desk.allowance.get()
+    })
+    .unwrap_or(0)
 }
 
 /// Tells that one more operation acted, as it was allowed to.
