@@ -11,20 +11,18 @@ pub(super) struct Aims {
     pub(super) defers: bool,
     /// The broker holds second copies.
     pub(super) holds: bool,
+    /// Clocks run ahead or behind.
+    pub(super) skews: bool,
 }
 
 impl Aims {
     pub(super) fn of(faults: &[Fault]) -> Self {
         let mut aims = Self::default();
         for fault in faults {
-            match fault.coordinate() {
-                Some(at) => aims.points |= bit(at),
-                None => {
-                    let defers = matches!(fault, Fault::Defer { .. });
-                    aims.defers |= defers;
-                    aims.holds |= !defers;
-                }
-            }
+            aims.defers |= matches!(fault, Fault::Defer { .. });
+            aims.holds |= matches!(fault, Fault::Duplicate { at: None, .. });
+            aims.skews |= matches!(fault, Fault::Skew { .. });
+            aims.points |= fault.coordinate().map_or(0, bit);
         }
         aims
     }
@@ -68,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn what_acts_in_the_broker_aims_at_no_point() {
+    fn what_acts_elsewhere_aims_at_no_point() {
         let held = Aims::of(&[Fault::Duplicate { message: 0, at: None }]);
         assert!(held.holds && !held.defers && held.points == 0);
         let deferred = Aims::of(&[Fault::Defer { what: Deferred::Message(0), past: 1 }]);

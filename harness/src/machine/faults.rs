@@ -209,6 +209,9 @@ impl Run<'_> {
 
     /// A process is about to get a delivery: if its clock is skewed, it is from now on.
     pub(super) fn skew(&mut self, process: usize) {
+        if !self.aims.skews {
+            return;
+        }
         let of_it = |fault: &Fault| matches!(fault, Fault::Skew { process: of, .. } if *of == process);
         let Some((index, fault)) = self.waiting_faults().find(|(_, fault)| of_it(fault)) else { return };
         let Fault::Skew { skew, .. } = *fault else { return };
@@ -218,6 +221,9 @@ impl Run<'_> {
 
     /// How the clock of a process runs.
     pub(super) fn skew_of(&self, process: usize) -> Skew {
+        if !self.aims.skews {
+            return Skew::default();
+        }
         let skewed = self.plan.faults.iter().find_map(|fault| match fault {
             Fault::Skew { process: of, skew } if *of == process => Some(*skew),
             _ => None,
