@@ -3,6 +3,7 @@
 mod bad_handlers;
 mod bad_input;
 mod bounded;
+mod claims;
 mod cli;
 mod contrasts;
 mod copies;
