@@ -27,6 +27,7 @@ mod replies;
 mod round_trip;
 mod soundness;
 mod threads;
+mod strategy_docs;
 mod verdicts;
 
 // The path begins in this folder only because this is the root of the crate.
