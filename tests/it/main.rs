@@ -19,6 +19,7 @@ mod laws;
 mod losses;
 mod own_command_line;
 mod promises;
+mod questions;
 mod random;
 mod readme;
 mod readme_example;
