@@ -17,6 +17,7 @@ mod json;
 mod judge;
 mod laws;
 mod losses;
+mod mutants;
 mod own_command_line;
 mod promises;
 mod questions;
