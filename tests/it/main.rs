@@ -3,7 +3,6 @@
 mod bad_handlers;
 mod bad_input;
 mod bounded;
-mod claims;
 mod cli;
 mod contrasts;
 mod copies;
@@ -18,6 +17,7 @@ mod judge;
 mod laws;
 mod losses;
 mod mutants;
+mod own_claims;
 mod own_command_line;
 mod promises;
 mod questions;
@@ -28,8 +28,8 @@ mod real_handlers;
 mod replies;
 mod round_trip;
 mod soundness;
-mod threads;
 mod strategy_docs;
+mod threads;
 mod verdicts;
 
 // The path begins in this folder only because this is the root of the crate.
