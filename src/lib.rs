@@ -28,7 +28,8 @@
 //! ```
 //!
 //! Start at [`Harness`]. What a history is and how it is written stands in [`history`]; what is durable, in [`Store`],
-//! [`Sqlite`], [`KeyValue`] and [`Effects`]; what a handler promises, in [`Contract`].
+//! [`Sqlite`], [`KeyValue`] and [`Effects`]; what a handler promises, in [`Contract`]. A store of claims of your own is checked by
+//! [`suite`].
 
 #[cfg(feature = "cli")]
 pub mod cli;
@@ -46,6 +47,9 @@ pub use redeliver_threads as threads;
 
 #[cfg(feature = "sqlite")]
 pub use redeliver_harness::{Sqlite, rusqlite, sqlite};
+
+/// A store of claims of your own, under ready-made cases.
+pub use redeliver_harness::suite;
 
 /// proptest, whose strategies generate messages: there a strategy is what is called a *generator* here.
 pub use redeliver_harness::proptest;

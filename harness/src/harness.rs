@@ -297,6 +297,15 @@ impl<S: Store, C: 'static> Harness<S, C> {
         self.prepare(messages, handler).replay(history)
     }
 
+    pub(crate) fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// What is durable, and how a process starts.
+    pub(crate) fn into_parts(self) -> (S, Boot<S, C>) {
+        (self.store, self.boot)
+    }
+
     /// This check with its handler and its messages, to be run later.
     pub fn prepare<P, O, F>(self, messages: impl Into<Messages<P>>, handler: F) -> Prepared
     where

@@ -21,6 +21,7 @@ mod report;
 mod search;
 mod store;
 mod subject;
+pub mod suite;
 #[cfg(feature = "tower")]
 pub mod tower;
 mod verdict;

@@ -87,6 +87,7 @@ impl RandomHistories {
             faults: 2,
             messages: 2,
             skips: true,
+            only: &[],
             keys_matter: false,
             periods: Vec::new(),
         };

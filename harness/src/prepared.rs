@@ -95,6 +95,11 @@ impl Prepared {
         check::in_a_test(self.subject.as_mut(), &self.options, Location::caller());
     }
 
+    /// The same for one of several in a test: what a pass says, or why it is none.
+    pub(crate) fn tried(mut self, caller: &Location<'_>) -> Result<String, String> {
+        check::tried(self.subject.as_mut(), &self.options, caller)
+    }
+
     /// As [`Harness::verdict`](crate::Harness::verdict).
     pub fn verdict(&mut self) -> Verdict {
         check::verdict(self.subject.as_mut(), &self.options)

@@ -34,6 +34,8 @@ pub struct Searched {
     pub random_faults: usize,
     /// The seed that they were drawn with.
     pub seed: u64,
+    /// Only faults of these kinds, by their words; of every kind where none is named.
+    pub only: Vec<&'static str>,
     /// The workloads that every history was searched over, as a person reads them.
     pub workloads: Vec<String>,
     /// How often each kind of fault acted, by its word, in alphabetical order.

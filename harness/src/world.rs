@@ -68,6 +68,23 @@ impl<S: Store, C: 'static> Boot<S, C> {
         self.works.is_empty()
     }
 
+    /// The same process, with its work, beside what another store gives out: as the first half of a larger one.
+    pub(crate) fn beside<T, H>(self: &Arc<Self>) -> Boot<T, (Rc<C>, H)>
+    where
+        S: 'static,
+        T: Store<Handle = (S::Handle, H)>,
+        H: 'static,
+    {
+        let whole = Arc::clone(self);
+        let start = move |(handle, other)| (Rc::new((whole.start)(handle)), other);
+        let round = |at: usize| -> Round<(Rc<C>, H)> {
+            let whole = Arc::clone(self);
+            Box::new(move |process| (whole.works[at].1)(Rc::clone(&process.0)))
+        };
+        let works = self.works().into_iter().enumerate().map(|(at, background)| (background, round(at))).collect();
+        Boot { start: Box::new(start), works, remembers: self.remembers }
+    }
+
     fn works(&self) -> Vec<Background> {
         self.works.iter().map(|(background, _)| *background).collect()
     }

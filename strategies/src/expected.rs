@@ -59,6 +59,8 @@ impl Expected {
     pub fn contract(&self) -> Option<Contract> {
         match self.contract.as_str() {
             "strict" => Some(Contract::strict()),
+            "order=published" => Some(Contract::strict().order_published()),
+            "mismatch=refused" => Some(Contract::strict().payload_mismatch_refused()),
             "effects=exactly-once" => Some(Contract::strict().effect(EFFECT, Guarantee::ExactlyOnce)),
             _ => None,
         }

@@ -17,6 +17,7 @@ pub mod lease_with_fencing;
 pub mod natural;
 pub mod outbox;
 pub mod plain;
+pub mod precondition_on_value;
 pub mod precondition_on_version;
 pub mod record_and_check;
 pub mod registry;
@@ -28,9 +29,11 @@ pub mod trial;
 pub mod two_stores;
 pub mod unique_constraint;
 pub mod window;
+pub mod witness;
 
 pub use registry::{Entry, Strategy, all, named};
 pub use run::{Options, StoreKind, check, replay};
+pub use witness::Witness;
 
 mod handlers;
 #[cfg(test)]

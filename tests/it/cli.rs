@@ -120,7 +120,7 @@ fn a_twin_is_violated_on_one_screen() {
 #[test]
 fn the_replay_line_of_every_twin_shows_the_same() {
     for trial in trials().iter().filter(|trial| trial.charge.is_some()) {
-        let Ran { out, code, .. } = redeliver(&["check", trial.entry.name]);
+        let Ran { out, code, .. } = redeliver(&["check", trial.entry.name, "--model", trial.options.model.name()]);
         assert_eq!(code, VIOLATED, "{out}");
         let command = out.lines().last().and_then(|line| line.strip_prefix("  replay    redeliver "));
         let arguments: Vec<&str> =

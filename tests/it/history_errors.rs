@@ -29,7 +29,8 @@ fn refuses_one_line(line: &str, words: &str) {
     assert_eq!(line.parse::<Line>().unwrap_err().to_string(), words);
 }
 
-const FAULTS: &str = "a fault: duplicate, defer, overlap, pause, crash, cancel, lose-ack, fail, lose-reply or advance";
+const FAULTS: &str =
+    "a fault: duplicate, defer, overlap, pause, crash, cancel, lose-ack, fail, lose-reply, advance, skew or forget";
 
 #[test]
 fn a_text_begins_with_its_version_and_its_model() {

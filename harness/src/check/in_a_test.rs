@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     Contract, Error, Searched, Verdict,
+    history::Line,
     oracle::Oracle,
     report::{self, Usual},
     search::{Again, Cases, Regressions, replay_again},
@@ -29,10 +30,18 @@ const PASSED: &str = "redeliver";
 /// With the report, if it does not; with its name, if a variable does not parse.
 #[track_caller]
 pub(crate) fn in_a_test(subject: &mut dyn Subject, options: &Options, caller: &Location<'_>) {
-    let settings = match Settings::read() {
-        Ok(settings) => settings,
-        Err(error) => panic!("{error}"),
-    };
+    match tried(subject, options, caller) {
+        Ok(passed) => println!("{passed}"),
+        Err(report) => panic!("{report}"),
+    }
+}
+
+/// The same for one of several checks in a test: what is printed where it holds.
+///
+/// # Errors
+/// What it panics with where it is alone.
+pub(crate) fn tried(subject: &mut dyn Subject, options: &Options, caller: &Location<'_>) -> Result<String, String> {
+    let settings = Settings::read().map_err(|error| error.to_string())?;
     // Whatever the check is called in its report, the runner knows its test by the name of this thread.
     let filter = name(caller);
     let name = options.name.clone().unwrap_or_else(|| filter.clone());
@@ -49,14 +58,25 @@ pub(crate) fn in_a_test(subject: &mut dyn Subject, options: &Options, caller: &L
         ..options.clone()
     };
     if let Some(line) = settings.line.filter(|line| line.test == name) {
-        return conclude(&name, replay(subject, &options, &line.history), None);
+        return concluded(&name, replay(subject, &options, &line.history), None);
     }
     let regressions = Regressions::new(&settings.home.join(REGRESSIONS), &name);
     let found = match before(subject, &options, &regressions) {
         Before::Fails(verdict) => verdict,
         Before::Passed(again) => and_before(verdict(subject, &options), again),
     };
-    conclude(&name, found, Some(&regressions));
+    concluded(&name, found, Some(&regressions))
+}
+
+/// Where a line of one of several checks in this test is to be replayed, which of them that is: what stands behind the name of
+/// the test and a slash.
+///
+/// # Errors
+/// A variable that does not parse.
+pub(crate) fn asked_for(test: &str) -> Result<Option<String>, String> {
+    let line = Settings::read().map_err(|error| error.to_string())?.line;
+    let one_of = |line: Line| line.test.strip_prefix(test)?.strip_prefix('/').map(str::to_owned);
+    Ok(line.and_then(one_of))
 }
 
 /// What came of the counterexamples that were found before.
@@ -80,7 +100,7 @@ fn and_before(verdict: Verdict, again: Again) -> Verdict {
 }
 
 /// The name of a test: the runner names its thread after it. On the main thread, the place of the check.
-fn name(caller: &Location<'_>) -> String {
+pub(crate) fn name(caller: &Location<'_>) -> String {
     match thread::current().name() {
         Some(name) if name != "main" => name.to_owned(),
         _ => format!("{}:{}", caller.file(), caller.line()),
@@ -106,26 +126,23 @@ fn before(subject: &mut dyn Subject, options: &Options, regressions: &Regression
     }))
 }
 
-#[track_caller]
-fn conclude(name: &str, verdict: Verdict, regressions: Option<&Regressions>) {
+fn concluded(name: &str, verdict: Verdict, regressions: Option<&Regressions>) -> Result<String, String> {
     match verdict {
         Verdict::Holds(searched) => {
             let text = report::passed(name, &searched);
-            println!("{text}");
             if let Some(directory) = target_directory() {
                 let written = leave(&directory.join(PASSED), name, &text);
                 warn(&written.err().map(|error| format!("what {name} searched cannot be written: {error}")));
             }
+            Ok(text)
         }
         Verdict::Violated(counterexample) => {
             if let Some(regressions) = regressions {
                 warn(&remember(regressions, &counterexample));
             }
-            panic!("{counterexample}");
+            Err(counterexample.to_string())
         }
-        Verdict::Inconclusive(inconclusive) => {
-            panic!("{}", report::inconclusive(name, &inconclusive))
-        }
+        Verdict::Inconclusive(inconclusive) => Err(report::inconclusive(name, &inconclusive)),
     }
 }
 

@@ -11,7 +11,7 @@ mod worth;
 
 use std::ops::ControlFlow;
 
-pub(crate) use in_a_test::in_a_test;
+pub(crate) use in_a_test::{asked_for, in_a_test, name as name_of_test, tried};
 
 use crate::{
     Anomaly, Contract, DeliveryModel, Error, History, Observation, Searched, Verdict,
@@ -35,6 +35,8 @@ pub(crate) struct Options {
     pub(crate) processes: usize,
     pub(crate) messages: usize,
     pub(crate) faults: usize,
+    /// Only faults of these kinds are searched, by their words; of every kind where none is named. Random ones are of all.
+    pub(crate) only: &'static [&'static str],
     pub(crate) skips: bool,
     /// How many random histories come after those with so many faults, and their seed.
     pub(crate) random: Cases,
@@ -53,6 +55,7 @@ impl Default for Options {
             processes: History::DEFAULT_PROCESSES,
             messages: 2,
             faults: 2,
+            only: &[],
             skips: true,
             random: Cases { count: 256, seed: 0 },
             must_act: Vec::new(),
@@ -85,6 +88,7 @@ impl Options {
             processes: self.processes,
             faults: self.faults,
             messages: self.messages,
+            only: self.only,
             skips: self.skips,
             keys_matter: self.contract.order_published
                 || self.contract.ids_within_keys

@@ -26,7 +26,7 @@ pub(super) fn until_found(searched: &Searched, found_with: usize) -> Option<Stri
         Further::One(level) => format!(", then with {level}"),
         Further::Several => ", then some with more".to_owned(),
     };
-    Some(format!("{histories}: every one {}{then}", up_to(searched.faults)))
+    Some(format!("{histories}: every one {}{then}{}", up_to(searched.faults), kinds(searched)))
 }
 
 /// Where somebody gave the history.
@@ -55,7 +55,7 @@ pub(super) fn enumerated(searched: &Searched) -> String {
     }
     let complete: u64 = searched.histories.iter().take(searched.faults + 1).sum();
     let beyond: u64 = searched.histories.iter().skip(searched.faults + 1).sum();
-    let whole = format!("every history {} ({})", up_to(searched.faults), thousands(complete));
+    let whole = format!("every history {}{} ({})", up_to(searched.faults), kinds(searched), thousands(complete));
     match (further(searched), complete) {
         (Further::None, 0) => "no history".to_owned(),
         (Further::None, _) => whole,
@@ -78,6 +78,14 @@ fn further(searched: &Searched) -> Further {
         [] => Further::None,
         [level] => Further::One(level),
         _ => Further::Several,
+    }
+}
+
+/// Where not every kind of fault was searched, which were.
+fn kinds(searched: &Searched) -> String {
+    match searched.only[..] {
+        [] => String::new(),
+        _ => format!(", of the kinds {}", searched.only.join(", ")),
     }
 }
 

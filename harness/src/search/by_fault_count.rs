@@ -76,6 +76,7 @@ pub(crate) fn by_fault_count(
         acted: BTreeMap::new(),
         search: Search::default(),
     };
+    walk.search.searched.only = options.only.to_vec();
     walk.search.searched.workloads = workloads.iter().map(|workload| workload.name.to_owned()).collect();
     let mut alike = Alike::of(&workloads, options);
     // A workload whose plain run cannot be relied on is not searched.
@@ -154,6 +155,9 @@ impl Walk<'_> {
             let parent = self.subject.run(Job::Replay(&history), Detail::Lulls)?;
             let known = if self.options.skips { self.expanded.known_from(*at, count, &parent) } else { usize::MAX };
             for candidate in candidates(&history, &parent, &self.amounts) {
+                if !self.options.only.is_empty() && !self.options.only.contains(&candidate.fault.word()) {
+                    continue;
+                }
                 if candidate.at >= known || candidate.repeats && self.options.skips {
                     self.search.skipped.untried += 1;
                     continue;

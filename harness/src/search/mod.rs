@@ -51,6 +51,8 @@ pub(crate) struct Options {
     pub(crate) faults: usize,
     /// The most messages at once.
     pub(crate) messages: usize,
+    /// Only faults of these kinds, by their words; of every kind where none is named.
+    pub(crate) only: &'static [&'static str],
     /// Whether histories that cannot differ from one that was searched are left out.
     pub(crate) skips: bool,
     /// What is right depends on ordering keys, whether or not the handler looks at them.

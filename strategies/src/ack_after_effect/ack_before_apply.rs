@@ -4,23 +4,15 @@
 //!
 //! **What breaks it.** The process dies after its acknowledgement and before the commit. The broker has forgotten the message.
 //!
-//! ```
-//! use redeliver_strategies::{Options, named, replay};
-//!
-//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\ncrash m0#1.2\n".parse()?;
-//! let verdict = replay(named("ack-before-apply")?, &history, &Options::default());
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("lost"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
 //! Source: the article, section 7: automatic acknowledgement loses what fails; sidekiq/sidekiq, issue 1831.
 
-use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Prepared, sqlite::Sqlite};
+use redeliver_harness::{Anomaly, Contract, Delivery, Error, Harness, KeyValue, Prepared, sqlite::Sqlite};
 
 use crate::{
     record_and_check::{self, KEYS, OBSERVED, SCHEMA},
     registry::{AMOUNTS, Entry, Strategy},
     run::StoreKind,
+    witness::Witness,
 };
 
 /// The registry's entry.
@@ -35,6 +27,14 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[Witness {
+        shows: Anomaly::Lost,
+        history: "redeliver-history 1
+model at-least-once
+message m0 100
+crash m0#1.2
+",
+    }],
 };
 
 /// Acknowledges, and then adds the amount to the balance, once for each id.

@@ -5,19 +5,10 @@
 //! **What breaks it.** The acknowledgement is lost after the commit, and nothing rolls that back. The broker delivers the message
 //! again.
 //!
-//! ```
-//! use redeliver_strategies::{Options, named, replay};
-//!
-//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\nlose-ack m0#1\n".parse()?;
-//! let verdict = replay(named("ack-lost-after-apply")?, &history, &Options::default());
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("twice"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
 //! Source: the article, section 7 (the consumer meets a message again when its acknowledgement fails after the work was
 //! done); spring-projects/spring-amqp, issue 696.
 
-use redeliver_harness::{Contract, Delivery, Error, KeyValue, Prepared};
+use redeliver_harness::{Anomaly, Contract, Delivery, Error, KeyValue, Prepared};
 use rusqlite::Connection;
 
 use crate::{
@@ -25,6 +16,7 @@ use crate::{
     record_and_check::{KEYS, OBSERVED, SCHEMA},
     registry::{Entry, Strategy},
     run::StoreKind,
+    witness::Witness,
 };
 
 /// The registry's entry.
@@ -39,6 +31,14 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[Witness {
+        shows: Anomaly::Twice,
+        history: "redeliver-history 1
+model at-least-once
+message m0 100
+lose-ack m0#1
+",
+    }],
 };
 
 /// Adds the amount to the balance, and relies on the broker to deliver it once. Who returns without an error acknowledges.

@@ -4,13 +4,16 @@
 //! the acknowledgement may be lost; then the message comes again, and the mark of [`record_and_check`]
 //! answers it. Late acknowledgement alone makes at least once; exactly once takes the mark too.
 //!
+//! **Costs** a delivery more for each acknowledgement that is lost, and the mark that answers it.
+//!
 //! **Needs from the delivery model** that what is not acknowledged comes again. Where nothing ever does (at most once) it is
 //! no worse than anything else.
 //!
 //! **When not.** Where a duplicate costs more than a loss, and there can be no mark: then acknowledge first, and say so in the
 //! contract.
 //!
-//! Source: the article, section 7: acknowledging by hand repeats the message when the acknowledgement is lost.
+//! Source: the article, section 7: acknowledging by hand repeats the message when the acknowledgement is lost;
+//! spring-projects/spring-amqp, issue 696 (`ack-lost-after-apply`).
 
 pub mod ack_before_apply;
 pub mod ack_lost_after_apply;
@@ -36,6 +39,7 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[],
 };
 
 /// Adds the amount to the balance, once for each id, and then acknowledges.

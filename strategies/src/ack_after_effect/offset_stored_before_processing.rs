@@ -6,24 +6,16 @@
 //! **What breaks it.** The process dies after its commit and before the effect. Whoever has the partition next begins behind
 //! the record, and nobody processes it.
 //!
-//! ```
-//! use redeliver_strategies::{Options, named, replay};
-//!
-//! let history = "redeliver-history 1\nmodel kafka\nmessage m0 100\ncrash m0#1.2\n".parse()?;
-//! let verdict = replay(named("offset-stored-before-processing")?, &history, &Options::default());
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("lost"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
 //! Source: "it can read the messages, then save its position in the log, and finally process the messages" (Kafka's
 //! documentation, 4.6 "Message Delivery Semantics"), which is at most once.
 
-use redeliver_harness::Contract;
+use redeliver_harness::{Anomaly, Contract};
 
 use super::ack_before_apply;
 use crate::{
     record_and_check::{KEYS, OBSERVED, SCHEMA},
     registry::{Entry, Strategy},
+    witness::Witness,
 };
 
 /// The registry's entry.
@@ -38,4 +30,12 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Whole(ack_before_apply::prepared),
+    witnesses: &[Witness {
+        shows: Anomaly::Lost,
+        history: "redeliver-history 1
+model kafka
+message m0 100
+crash m0#1.2
+",
+    }],
 };

@@ -6,20 +6,10 @@
 //! effect comes after its claim ran out.) The claim runs out, the message is delivered again, claims and does the work again.
 //! No time to live is long enough for a process that died after its effect; a shorter one only makes the retry come sooner.
 //!
-//! ```
-//! use redeliver_strategies::{Options, named, replay};
-//!
-//! // The claim, the effect, and never the confirmation; the broker tries for longer than the claim lasts.
-//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\ncrash m0#1.3\n".parse()?;
-//! let verdict = replay(named("inprogress-expiry-too-early")?, &history, &Options::default());
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("twice"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
 //! Source: aws-powertools/powertools-lambda-python, issue 8049: the expiry is tied to the timeout of the run, and a second
 //! one repeats the withdrawal that the first had begun.
 
-use redeliver_harness::{Contract, Delivery, Error, KeyValue, Prepared};
+use redeliver_harness::{Anomaly, Contract, Delivery, Error, KeyValue, Prepared};
 use rusqlite::Connection;
 
 use super::{CONFIRMED, Refused, SCHEMA, claim, claim_key_value, confirm, key};
@@ -28,6 +18,7 @@ use crate::{
     record_and_check::{KEYS, OBSERVED},
     registry::{Entry, Strategy},
     run::StoreKind,
+    witness::Witness,
 };
 
 /// The registry's entry.
@@ -42,6 +33,15 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[Witness {
+        shows: Anomaly::Twice,
+        history: "redeliver-history 1
+model at-least-once
+message m0 100
+# The claim, the effect, and never the confirmation; the broker tries for longer than the claim lasts
+crash m0#1.3
+",
+    }],
 };
 
 /// Adds the amount to the balance, and believes that its claim lets it do so once for each id.

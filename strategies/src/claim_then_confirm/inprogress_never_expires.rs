@@ -5,21 +5,12 @@
 //! **What breaks it.** The process dies while the record says *in progress*. Whoever has the message next is told that
 //! somebody is at it, and so is everybody after that.
 //!
-//! ```
-//! use redeliver_strategies::{Options, named, replay};
-//!
-//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\ncrash m0#1.2\n".parse()?;
-//! let verdict = replay(named("inprogress-never-expires")?, &history, &Options::default());
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("stuck"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
 //! What would mend it: a time after which the record counts for nothing. Here that is safe, since the transaction asks
 //! whether the record still stands; where it is not, see [`inprogress_expiry_too_early`](super::inprogress_expiry_too_early).
 //!
 //! Source: aws-powertools/powertools-lambda, issue 53; ikyriak/IdempotentAPI, issue 37 (every retry is a 409).
 
-use redeliver_harness::{Contract, Delivery, Error, KeyValue, Prepared};
+use redeliver_harness::{Anomaly, Contract, Delivery, Error, KeyValue, Prepared};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{CONFIRMED, Refused, SCHEMA, confirm, is_confirmed, key};
@@ -28,6 +19,7 @@ use crate::{
     record_and_check::{KEYS, OBSERVED},
     registry::{Entry, Strategy},
     run::StoreKind,
+    witness::Witness,
 };
 
 /// The registry's entry.
@@ -42,6 +34,14 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[Witness {
+        shows: Anomaly::Stuck,
+        history: "redeliver-history 1
+model at-least-once
+message m0 100
+crash m0#1.2
+",
+    }],
 };
 
 /// Adds the amount to the balance, once for each id.

@@ -57,6 +57,7 @@ pub static ENTRY: Entry = Entry {
     observed: &[],
     keys: &[],
     strategy: Strategy::Whole(prepared),
+    witnesses: &[],
 };
 
 /// Why a message was not handled.

@@ -5,20 +5,11 @@
 //! **What breaks it.** The process dies between the claim and the effect, and with it the callback. Whoever has the message
 //! next finds the claim, takes the work for done and acknowledges.
 //!
-//! ```
-//! use redeliver_strategies::{Options, named, replay};
-//!
-//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\ncrash m0#1.2\n".parse()?;
-//! let verdict = replay(named("orphan-claim")?, &history, &Options::default());
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("lost"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
 //! Source: the documentation of Apache Camel's JDBC repository, which names this limit and adds a repository that is aware of
 //! orphans.
 
 use async_trait::async_trait;
-use redeliver_harness::{Contract, Error, KeyValue};
+use redeliver_harness::{Anomaly, Contract, Error, KeyValue};
 use rusqlite::Connection;
 
 use super::{SCHEMA, key};
@@ -26,6 +17,7 @@ use crate::{
     plain::{Consume, Plain},
     record_and_check::{KEYS, OBSERVED},
     registry::{Entry, Strategy},
+    witness::Witness,
 };
 
 /// The registry's entry.
@@ -40,6 +32,14 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Plain(&OrphanClaim),
+    witnesses: &[Witness {
+        shows: Anomaly::Lost,
+        history: "redeliver-history 1
+model at-least-once
+message m0 100
+crash m0#1.2
+",
+    }],
 };
 
 /// Adds the amount to the balance if it is the first to claim the id.

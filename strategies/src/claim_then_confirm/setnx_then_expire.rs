@@ -5,21 +5,11 @@
 //! **What breaks it.** The process dies between the two commands. The lock stands without a time to live, its holder is dead,
 //! and every further delivery is told that somebody is at it.
 //!
-//! ```
-//! use redeliver_strategies::{Options, StoreKind, named, replay};
-//!
-//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\ncrash m0#1.2\n".parse()?;
-//! let on = Options { store: StoreKind::KeyValue, ..Options::default() };
-//! let verdict = replay(named("setnx-then-expire")?, &history, &on);
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("stuck"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
 //! What would mend it: one command, `SET key value NX EX 30`.
 //!
 //! Source: laravel/horizon, issue 1738; actionhero/node-resque, issue 281; redis/redis-py, pull request 902.
 
-use redeliver_harness::{Contract, Delivery, Error, KeyValue, Prepared};
+use redeliver_harness::{Anomaly, Contract, Delivery, Error, KeyValue, Prepared};
 
 use super::{Refused, TTL};
 use crate::{
@@ -27,6 +17,7 @@ use crate::{
     record_and_check::{self, KEYS},
     registry::{Entry, Strategy},
     run::StoreKind,
+    witness::Witness,
 };
 
 /// The registry's entry.
@@ -41,6 +32,14 @@ pub static ENTRY: Entry = Entry {
     observed: &[],
     keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[Witness {
+        shows: Anomaly::Stuck,
+        history: "redeliver-history 1
+model at-least-once
+message m0 100
+crash m0#1.2
+",
+    }],
 };
 
 /// Adds the amount to the balance, once for each id, under a lock.

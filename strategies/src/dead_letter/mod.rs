@@ -8,13 +8,17 @@
 //! the first puts a message aside, and in the same transaction, so that a message stands in one table or in the other, once,
 //! whatever is repeated.
 //!
+//! **Costs** a table that somebody has to look at: what was put aside is handled by nobody.
+//!
 //! **Needs from the delivery model** nothing but an id that is the same in every delivery of a message; no count of attempts,
 //! which Kafka does not have, and no dead-letter topic.
 //!
 //! **When not.** Where what comes later means something else without what was put aside: then the line has to stop, and
 //! somebody has to be called.
 //!
-//! Source: Gregor Hohpe and Bobby Woolf, *Enterprise Integration Patterns*: Invalid Message Channel, Dead Letter Channel.
+//! Source: the article, section 7 (a message that fails for ever is put aside in a queue of its own); Gregor Hohpe and Bobby
+//! Woolf, *Enterprise Integration Patterns*: Invalid Message Channel, Dead Letter Channel; spring-projects/spring-kafka, issue
+//! 316 (`poison-head-of-line`).
 
 pub mod poison_head_of_line;
 
@@ -52,6 +56,7 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[],
 };
 
 /// Two messages of one account, of which the first can never be handled.

@@ -7,18 +7,9 @@
 //! and what stands behind it in its partition is never handled. (Where messages come in any order only the message itself is
 //! stuck.)
 //!
-//! ```
-//! use redeliver_strategies::{Options, named, replay};
-//!
-//! let history = "redeliver-history 1\nmodel kafka\nmessage m0 order=a -100\nmessage m1 order=a 300\n".parse()?;
-//! let verdict = replay(named("poison-head-of-line")?, &history, &Options::default());
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("stuck"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
 //! Source: "poison pill" records, as consumers of Kafka call them; spring-projects/spring-kafka, `SeekToCurrentErrorHandler`.
 
-use redeliver_harness::{Contract, Delivery, Error, KeyValue, Prepared};
+use redeliver_harness::{Anomaly, Contract, Delivery, Error, KeyValue, Prepared};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{KEYS, OBSERVED, SCHEMA, checked};
@@ -26,6 +17,7 @@ use crate::{
     record_and_check::mark,
     registry::{Entry, Strategy},
     run::StoreKind,
+    witness::Witness,
 };
 
 /// The registry's entry.
@@ -40,6 +32,14 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[Witness {
+        shows: Anomaly::Stuck,
+        history: "redeliver-history 1
+model kafka
+message m0 order=a -100
+message m1 order=a 300
+",
+    }],
 };
 
 /// Adds the amount to the balance, once for each id.

@@ -7,12 +7,15 @@
 //! the database too. What it does not know (another process's, a restart's, a commit whose reply was lost) the mark knows.
 //! The guard saves statements; it decides nothing.
 //!
+//! **Costs** a set in memory for each process, beside the table of marks, which it does not replace.
+//!
 //! **Needs from the delivery model** nothing but an id that is the same in every delivery of a message.
 //!
 //! **When not.** Where duplicates are rare, or mostly come to another process: then it saves nothing. The set has to be
 //! bounded in a long-lived process; what falls out of it costs a statement and nothing else.
 //!
-//! Source: the article, section 5: the mark that a guard cannot replace.
+//! Source: the article, section 5: the mark that a guard cannot replace; mikenelsonjr/Accelerators, issue 13, where a guard
+//! was to replace it (`process-local-guard`).
 
 pub mod process_local_guard;
 
@@ -38,6 +41,7 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[],
 };
 
 /// A process: what is durable, and the ids in its memory.

@@ -5,24 +5,16 @@
 //! **What breaks it.** There is a second process, which knows nothing of the first one's memory; and after a restart there is
 //! no first one either.
 //!
-//! ```
-//! use redeliver_strategies::{Options, named, replay};
-//!
-//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\noverlap m0#1.1\n".parse()?;
-//! let verdict = replay(named("process-local-guard")?, &history, &Options::default());
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("twice"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
 //! Source: mikenelsonjr/Accelerators, issue 13; OpenHikmah/openhikmah-web, issue 517: a second instance does not see the set.
 
-use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Prepared, sqlite::Sqlite};
+use redeliver_harness::{Anomaly, Contract, Delivery, Error, Harness, KeyValue, Prepared, sqlite::Sqlite};
 
 use super::Guarded;
 use crate::{
     record_and_check::{KEYS, OBSERVED, SCHEMA},
     registry::{AMOUNTS, Entry, Strategy},
     run::StoreKind,
+    witness::Witness,
 };
 
 /// The registry's entry.
@@ -37,6 +29,14 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[Witness {
+        shows: Anomaly::Twice,
+        history: "redeliver-history 1
+model at-least-once
+message m0 100
+overlap m0#1.1
+",
+    }],
 };
 
 /// Adds the amount to the balance, and believes that it does so once for each id.

@@ -20,8 +20,7 @@
 //!
 //! Source: the article, section 3. For rows that are skipped: Eventuous/eventuous, issue 222.
 
-#[cfg(test)]
-mod tests;
+pub mod bookmark_apart;
 
 use std::time::Duration;
 
@@ -38,6 +37,12 @@ pub const SCHEMA: &str = "CREATE TABLE account (balance INTEGER NOT NULL, applie
 INSERT INTO account VALUES (0, 0);
 CREATE TABLE journal (number INTEGER PRIMARY KEY, transfer TEXT NOT NULL UNIQUE, amount INTEGER NOT NULL);";
 
+/// What an outsider sees in the end.
+pub const OBSERVED: &[&str] = &["SELECT balance FROM account"];
+
+/// The same of a key-value store: keys that begin so.
+pub const KEYS: &[&str] = &["balance"];
+
 /// So often the applier looks.
 const PERIOD: Duration = Duration::from_secs(1);
 
@@ -50,9 +55,10 @@ pub static ENTRY: Entry = Entry {
     faults: 2,
     contract: Contract::strict,
     schema: SCHEMA,
-    observed: &["SELECT balance FROM account"],
-    keys: &["balance"],
+    observed: OBSERVED,
+    keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[],
 };
 
 /// Writes the transfer down, once for each id.
@@ -97,12 +103,17 @@ async fn consume_key_value(store: &KeyValue, id: &str, amount: i64) -> Result<()
 async fn apply_key_value(store: &KeyValue) -> Result<(), Error> {
     loop {
         let tx = store.begin().await?;
-        let applied = tx.get("applied").await?.map_or(Ok(0), |applied| applied.parse::<i64>()).map_err(Error::other)?;
-        let Some(amount) = tx.get(&row(applied + 1)).await? else { return Ok(()) };
-        tx.put("applied", &(applied + 1).to_string()).await?;
+        let number = applied(tx.get("applied").await?)? + 1;
+        let Some(amount) = tx.get(&row(number)).await? else { return Ok(()) };
+        tx.put("applied", &number.to_string()).await?;
         tx.add("balance", amount.parse().map_err(Error::other)?).await?;
         tx.commit().await?;
     }
+}
+
+/// The bookmark, as the store has it.
+fn applied(bookmark: Option<String>) -> Result<i64, Error> {
+    bookmark.map_or(Ok(0), |number| number.parse()).map_err(Error::other)
 }
 
 fn row(number: i64) -> String {
@@ -110,19 +121,32 @@ fn row(number: i64) -> String {
 }
 
 fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
+    checked(entry, store, apply, async |store: &KeyValue| apply_key_value(store).await)
+}
+
+/// A check of this handler beside such an applier, on the store that is asked for. What could not be applied now is applied
+/// in the next round.
+fn checked<A>(
+    entry: &Entry,
+    store: StoreKind,
+    apply: fn(&Connection) -> rusqlite::Result<()>,
+    apply_key_value: A,
+) -> Option<Prepared>
+where
+    A: AsyncFn(&KeyValue) -> Result<(), Error> + Send + Sync + 'static,
+{
     let contract = (entry.contract)();
     Some(match store {
         StoreKind::Sqlite => Harness::new(entry.database())
             .contract(contract)
-            // What could not be applied now is applied in the next round.
-            .every(PERIOD, "applier", async |db: &Sqlite| drop(db.call(|connection| apply(connection)).await))
+            .every(PERIOD, "applier", async move |db: &Sqlite| drop(db.call(move |connection| apply(connection)).await))
             .prepare(AMOUNTS, async |db: &Sqlite, m: &Delivery<i64>| {
                 let (id, amount) = (m.id().to_owned(), *m.payload());
                 db.call(move |connection| consume(connection, &id, amount)).await
             }),
         StoreKind::KeyValue => Harness::new(entry.key_value())
             .contract(contract)
-            .every(PERIOD, "applier", async |store: &KeyValue| drop(apply_key_value(store).await))
+            .every(PERIOD, "applier", async move |store: &KeyValue| drop(apply_key_value(store).await))
             .prepare(AMOUNTS, async |store: &KeyValue, m: &Delivery<i64>| {
                 consume_key_value(store, m.id(), *m.payload()).await
             }),

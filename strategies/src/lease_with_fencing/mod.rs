@@ -10,13 +10,17 @@
 //! of the last *write* lets the old holder write between the new one's look and its write.) Effect and mark are one
 //! transaction, for the lease is no help where its holder dies in between.
 //!
+//! **Costs** a statement to take the lease and one to show the token, a clock, and after a crash a wait until the lease has
+//! run out.
+//!
 //! **Needs from the delivery model** that a delivery which finds the lease taken comes again once it has run out.
 //!
 //! **When not.** Where the check and the effect can be one transaction, as they can here, a transaction does without lease
 //! and clock: see [`record_and_check`](crate::record_and_check). A lease is for effects that take long, or lie in a store
 //! that locks nothing; that store has to know the token, and if it cannot, nothing is safe: that is the twin.
 //!
-//! Source: the article, section 5; Martin Kleppmann, "How to do distributed locking" (2016), for the token.
+//! Source: the article, section 5; Martin Kleppmann, "How to do distributed locking" (2016), for the token;
+//! OptimalBits/bull, issue 308, of a holder that went on (`zombie-holder-writes`).
 
 pub mod zombie_holder_writes;
 
@@ -54,6 +58,7 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[],
 };
 
 /// Why a message was not handled.

@@ -6,18 +6,9 @@
 //! out; the message is delivered again, takes the lease, finds nothing and adds. Then the first holder wakes and adds too.
 //! To look at the clock once more before writing makes that rarer, and no more.
 //!
-//! ```
-//! use redeliver_strategies::{Options, named, replay};
-//!
-//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\nadvance m0#1.3 31s\noverlap m0#1.3\n".parse()?;
-//! let verdict = replay(named("zombie-holder-writes")?, &history, &Options::default());
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("twice"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
 //! Source: Martin Kleppmann, "How to do distributed locking" (2016), "Protecting a resource with a lock".
 
-use redeliver_harness::{Contract, Delivery, Error, KeyValue, Prepared};
+use redeliver_harness::{Anomaly, Contract, Delivery, Error, KeyValue, Prepared};
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::{Refused, SCHEMA, give_back, is_seen, take, take_key_value};
@@ -26,6 +17,7 @@ use crate::{
     record_and_check::{KEYS, OBSERVED, mark},
     registry::{Entry, Strategy},
     run::StoreKind,
+    witness::Witness,
 };
 
 /// The registry's entry.
@@ -40,6 +32,15 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[Witness {
+        shows: Anomaly::Twice,
+        history: "redeliver-history 1
+model at-least-once
+message m0 100
+advance m0#1.3 31s
+overlap m0#1.3
+",
+    }],
 };
 
 /// Adds the amount to the balance, and believes that the lease lets it do so once for each id.

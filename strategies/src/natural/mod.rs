@@ -7,7 +7,13 @@
 //!
 //! **Needs from the delivery model** nothing: neither order, nor an end to duplicates, nor marks that must be kept.
 //!
-//! Source: the article, sections 2 and 7 ("set to 100": what of other changes in between?).
+//! **Costs** nothing. Whoever sends the message has to know the value, and not only by how much it changes.
+//!
+//! **When not.** Where a value has several senders, or one sender sets it more than once: that is the twin. And where the effect
+//! cannot be said as a value at all: a mail, a payment, an entry in a list.
+//!
+//! Source: the article, sections 2 and 7 ("set to 100": what of other changes in between?); webrenew/memories, issue 397, of
+//! changes in between (`stale-overwrite`).
 
 pub mod stale_overwrite;
 
@@ -41,6 +47,7 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Plain(&Natural),
+    witnesses: &[],
 };
 
 /// Sets the closing balance of the day that the message is about.

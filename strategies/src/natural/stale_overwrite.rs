@@ -5,24 +5,17 @@
 //! **What breaks it.** `m0` sets the balance and its acknowledgement is lost; `m1` sets the balance anew; then `m0` comes
 //! again, and the older value stands in the end.
 //!
-//! ```
-//! use redeliver_strategies::{Options, named, replay};
-//!
-//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\nmessage m1 300\nlose-ack m0#1\n".parse()?;
-//! let verdict = replay(named("stale-overwrite")?, &history, &Options::default());
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("overwrote"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
-//! Source: the article, section 7: the value cannot solve it; use a version number.
+//! Source: the article, section 7: the value cannot solve it; use a version number;
+//! webrenew/memories, issue 397.
 
 use async_trait::async_trait;
-use redeliver_harness::{Contract, Error, KeyValue};
+use redeliver_harness::{Anomaly, Contract, Error, KeyValue};
 use rusqlite::Connection;
 
 use crate::{
     plain::{Consume, Plain},
     registry::{Entry, Strategy},
+    witness::Witness,
 };
 
 /// One account.
@@ -41,6 +34,15 @@ pub static ENTRY: Entry = Entry {
     observed: &["SELECT balance FROM account"],
     keys: &["balance"],
     strategy: Strategy::Plain(&StaleOverwrite),
+    witnesses: &[Witness {
+        shows: Anomaly::Overwrote,
+        history: "redeliver-history 1
+model at-least-once
+message m0 100
+message m1 300
+lose-ack m0#1
+",
+    }],
 };
 
 /// Sets the balance, whatever it was before.

@@ -4,24 +4,18 @@
 //! mark, and the mail is sent again. Nobody can prevent that with a plain effect; the contract says all the same that it
 //! happens exactly once, which is what people take it for.
 //!
-//! ```
-//! use redeliver_strategies::{Options, named, replay};
-//!
-//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\ncrash m0#1.3\n".parse()?;
-//! let verdict = replay(named("external-effect-retried")?, &history, &Options::default());
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("twice"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
 //! Source: Brandur Leach, "Implementing Stripe-like Idempotency Keys in Postgres" (2017): foreign state mutations.
 
-use redeliver_harness::{Contract, Delivery, Effects, Error, Guarantee, Harness, KeyValue, Prepared, sqlite::Sqlite};
+use redeliver_harness::{
+    Anomaly, Contract, Delivery, Effects, Error, Guarantee, Harness, KeyValue, Prepared, sqlite::Sqlite,
+};
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::{
     record_and_check::{self, KEYS, OBSERVED, SCHEMA, mark},
     registry::{AMOUNTS, EFFECT, Entry, Strategy},
     run::StoreKind,
+    witness::Witness,
 };
 
 /// The registry's entry.
@@ -36,6 +30,14 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[Witness {
+        shows: Anomaly::Twice,
+        history: "redeliver-history 1
+model at-least-once
+message m0 100
+crash m0#1.3
+",
+    }],
 };
 
 /// Sends a mail and adds the amount to the balance, and believes that it does both once for each id.

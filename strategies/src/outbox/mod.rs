@@ -7,6 +7,8 @@
 //! what it sent if it dies before the mark, and two relays may send the same row; so each publication carries the message's
 //! id as its key, and whoever receives it honours that.
 //!
+//! **Costs** a row for each thing that is sent, a process that sends it, and a delay of up to one period.
+//!
 //! **Needs from the delivery model** nothing but an id that is the same in every delivery of a message. It needs of the
 //! *third party* that it knows its keys for as long as a relay may repeat one. Where it knows none, what is sent is sent at
 //! least once, and no outbox helps.
@@ -14,7 +16,8 @@
 //! **When not.** Where somebody waits for what comes of the outside world: the relay answers nobody. And not where the order
 //! of what is sent matters, unless there is one relay.
 //!
-//! Source: Chris Richardson, "Pattern: Transactional outbox" (microservices.io).
+//! Source: the article, section 5 (distributed transactions are hard); Chris Richardson, "Pattern: Transactional outbox"
+//! (microservices.io); Particular/docs.particular.net, issue 1816, of a relay that sends again (`outbox-mark-dispatched-fails`).
 
 pub mod external_effect_retried;
 
@@ -53,6 +56,7 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[],
 };
 
 /// Adds the amount to the balance and writes down that it is to be told of, once for each id.

@@ -6,28 +6,20 @@
 //! took effect. The wrapper runs the body again, the upsert of the mark does not complain, and the effect comes a second
 //! time, in a single delivery.
 //!
-//! ```
-//! use redeliver_strategies::{Options, named, replay};
-//!
-//! // BEGIN, SELECT, UPDATE, INSERT, COMMIT.
-//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\nlose-reply m0#1.5\n".parse()?;
-//! let verdict = replay(named("ambiguous-commit-rerun")?, &history, &Options::default());
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("twice"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
 //! What would mend it: check again in each attempt, or let the mark's `INSERT` fail where it stands already.
 //!
-//! Source: the article, sections 2 and 5; the wrapper is what clients of databases offer as a retry policy.
+//! Source: the article, sections 2 and 5; the wrapper is what clients of databases offer as a retry policy;
+//! dotnet/efcore, issue 22904.
 
 use async_trait::async_trait;
-use redeliver_harness::{Contract, Error, KeyValue, KeyValueTransaction};
+use redeliver_harness::{Anomaly, Contract, Error, KeyValue, KeyValueTransaction};
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior};
 
 use super::{KEYS, OBSERVED, SCHEMA, mark};
 use crate::{
     plain::{Consume, Plain},
     registry::{Entry, Strategy},
+    witness::Witness,
 };
 
 /// The registry's entry.
@@ -42,6 +34,15 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Plain(&AmbiguousCommitRerun),
+    witnesses: &[Witness {
+        shows: Anomaly::Twice,
+        history: "redeliver-history 1
+model at-least-once
+message m0 100
+# BEGIN, SELECT, UPDATE, INSERT, COMMIT
+lose-reply m0#1.5
+",
+    }],
 };
 
 /// Adds the amount to the balance unless the id was seen, and tries that twice.

@@ -3,26 +3,17 @@
 //! **What breaks it.** The process dies after the effect was committed and before the mark was. The broker delivers the
 //! message again, the check finds no mark, and the effect comes a second time.
 //!
-//! ```
-//! use redeliver_strategies::{Options, named, replay};
-//!
-//! // BEGIN, SELECT, UPDATE, COMMIT, and never the INSERT.
-//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\ncrash m0#1.5\n".parse()?;
-//! let verdict = replay(named("apply-before-mark")?, &history, &Options::default());
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("twice"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
-//! Source: the article, section 5: check, update and mark must be one atomic group.
+//! Source: the article, section 5: check, update and mark must be one atomic group; dotnetcore/CAP, issue 189.
 
 use async_trait::async_trait;
-use redeliver_harness::{Contract, Error, KeyValue};
+use redeliver_harness::{Anomaly, Contract, Error, KeyValue};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::{KEYS, OBSERVED, SCHEMA, mark};
 use crate::{
     plain::{Consume, Plain},
     registry::{Entry, Strategy},
+    witness::Witness,
 };
 
 /// The registry's entry.
@@ -37,6 +28,15 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Plain(&ApplyBeforeMark),
+    witnesses: &[Witness {
+        shows: Anomaly::Twice,
+        history: "redeliver-history 1
+model at-least-once
+message m0 100
+# BEGIN, SELECT, UPDATE, COMMIT, and never the INSERT
+crash m0#1.5
+",
+    }],
 };
 
 /// Adds the amount to the balance, then remembers that it did.

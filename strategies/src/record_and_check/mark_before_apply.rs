@@ -6,25 +6,17 @@
 //! is found, and the message is acknowledged without ever having taken effect. An error of the second statement, or a first
 //! one whose reply is lost, does the same.
 //!
-//! ```
-//! use redeliver_strategies::{Options, named, replay};
-//!
-//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\ncrash m0#1.2\n".parse()?;
-//! let verdict = replay(named("mark-before-apply")?, &history, &Options::default());
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("lost"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
-//! Source: the article, section 5: check, update and mark must be one atomic group.
+//! Source: the article, section 5: check, update and mark must be one atomic group; postel-sh/postel, issue 129.
 
 use async_trait::async_trait;
-use redeliver_harness::{Contract, Error, KeyValue};
+use redeliver_harness::{Anomaly, Contract, Error, KeyValue};
 use rusqlite::Connection;
 
 use super::{KEYS, OBSERVED, SCHEMA, mark};
 use crate::{
     plain::{Consume, Plain},
     registry::{Entry, Strategy},
+    witness::Witness,
 };
 
 /// The registry's entry.
@@ -39,6 +31,14 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Plain(&MarkBeforeApply),
+    witnesses: &[Witness {
+        shows: Anomaly::Lost,
+        history: "redeliver-history 1
+model at-least-once
+message m0 100
+crash m0#1.2
+",
+    }],
 };
 
 /// Adds the amount to the balance if it is the first to mark the id.

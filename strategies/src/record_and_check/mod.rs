@@ -7,9 +7,15 @@
 //! **Needs from the delivery model** nothing but an id that is the same in every delivery of a message. Order does not
 //! matter, since additions commute; a repeated delivery may overlap the first, come late or come from another process.
 //!
-//! **Limits.** The marks grow for as long as duplicates may come, and the effect must live in the same database as they do.
+//! **Costs** a row for each message, for as long as duplicates may come (a [`window`](crate::window) says for how long that
+//! is), and the write lock from the check on.
 //!
-//! Source: the article, section 5.
+//! **When not.** Where the effect does not live in the same database as the marks: then see [`outbox`](crate::outbox),
+//! [`two_stores`](crate::two_stores) and [`claim_then_confirm`](crate::claim_then_confirm). Where it takes so long that nobody
+//! wants to hold a lock meanwhile: then see [`lease_with_fencing`](crate::lease_with_fencing).
+//!
+//! Source: the article, section 5; stellarBank/StellarBank, issue 39 (`toctou-check-insert`); dotnetcore/CAP, issue 189
+//! (`apply-before-mark`).
 
 pub mod ambiguous_commit_rerun;
 pub mod apply_before_mark;
@@ -48,6 +54,7 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Plain(&RecordAndCheck),
+    witnesses: &[],
 };
 
 /// Adds the amount to the balance, once for each id.

@@ -5,25 +5,18 @@
 //! mark breaks it too: see [`apply_before_mark`](super::apply_before_mark).) The primary key of `seen` refuses the second
 //! mark, too late: the effect stands.
 //!
-//! ```
-//! use redeliver_strategies::{Options, named, replay};
-//!
-//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\noverlap m0#1.2\n".parse()?;
-//! let verdict = replay(named("toctou-check-insert")?, &history, &Options::default());
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("twice"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
-//! Source: the article, section 5, where two consumers check at t0 and t1 and the account gets 200.
+//! Source: the article, section 5, where two consumers check at t0 and t1 and the account gets 200; stellarBank/StellarBank,
+//! issue 39.
 
 use async_trait::async_trait;
-use redeliver_harness::{Contract, Error, KeyValue};
+use redeliver_harness::{Anomaly, Contract, Error, KeyValue};
 use rusqlite::Connection;
 
 use super::{KEYS, OBSERVED, SCHEMA, mark};
 use crate::{
     plain::{Consume, Plain},
     registry::{Entry, Strategy},
+    witness::Witness,
 };
 
 /// The registry's entry.
@@ -38,6 +31,14 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Plain(&ToctouCheckInsert),
+    witnesses: &[Witness {
+        shows: Anomaly::Twice,
+        history: "redeliver-history 1
+model at-least-once
+message m0 100
+overlap m0#1.2
+",
+    }],
 };
 
 /// Adds the amount to the balance, and believes that it does so once for each id.

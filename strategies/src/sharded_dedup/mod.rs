@@ -15,13 +15,16 @@
 //! **When not.** Where the effect of a message lies in another shard than its mark: then see [`two_stores`](crate::two_stores).
 //!
 //! Source: the article, section 7 (sharded databases: the same message always lands on the same shard, so its duplicates do
-//! too).
+//! too; by default a queue does not promise as much of its partitions).
 
+pub mod routed_by_process;
+mod shards;
 #[cfg(test)]
 mod tests;
 
 use redeliver_harness::{Contract, Delivery, Harness, KeyValue, Prepared, sqlite::Sqlite};
 
+use self::shards::Shards;
 use crate::{
     record_and_check::{self, KEYS, OBSERVED, SCHEMA},
     registry::{AMOUNTS, ANY_MODEL, Entry, Strategy},
@@ -40,6 +43,7 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[],
 };
 
 /// The shard of an id: FNV-1a, which is the same in every process and every version of it.
@@ -67,12 +71,12 @@ async fn consume_in(shard: &Sqlite, id: &str, amount: i64) -> rusqlite::Result<(
 fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
     let contract = (entry.contract)();
     Some(match store {
-        StoreKind::Sqlite => Harness::new((entry.database().named("even"), entry.database().named("odd")))
+        StoreKind::Sqlite => Harness::new(Shards::new(entry.database().named("even"), entry.database().named("odd")))
             .contract(contract)
             .prepare(AMOUNTS, async |shards: &(Sqlite, Sqlite), m: &Delivery<i64>| {
                 consume(shards, m.id(), *m.payload()).await
             }),
-        StoreKind::KeyValue => Harness::new((entry.key_value_named("even"), entry.key_value_named("odd")))
+        StoreKind::KeyValue => Harness::new(Shards::new(entry.key_value_named("even"), entry.key_value_named("odd")))
             .contract(contract)
             .prepare(AMOUNTS, async |shards: &(KeyValue, KeyValue), m: &Delivery<i64>| {
                 let (shard, amount) = (shard(shards, m.id()), *m.payload());

@@ -47,6 +47,7 @@ pub static ENTRY: Entry = Entry {
     observed: &[],
     keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[],
 };
 
 /// Writes an entry of the amount under a fresh key, once for each id.

@@ -7,20 +7,10 @@
 //! tables, neither sees the other, and they write different keys: no conflict, two entries. (It is called write skew. At a
 //! level that is serializable the same code holds.)
 //!
-//! ```
-//! use redeliver_strategies::{Options, StoreKind, named, replay};
-//!
-//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\noverlap m0#1.2\n".parse()?;
-//! let on = Options { store: StoreKind::KeyValueAtSnapshot, ..Options::default() };
-//! let verdict = replay(named("snapshot-blind-uniqueness")?, &history, &on);
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("twice"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
 //! Source: oban-bg/oban, issue 1093 and pull request 1092: unique jobs, looked up under `REPEATABLE READ`, each inserted under
 //! an id of its own.
 
-use redeliver_harness::{Contract, Delivery, Error, Isolation, KeyValue, Prepared};
+use redeliver_harness::{Anomaly, Contract, Delivery, Error, Isolation, KeyValue, Prepared};
 
 use super::{KEYS, enter};
 use crate::{
@@ -28,6 +18,7 @@ use crate::{
     record_and_check::mark,
     registry::{Entry, Strategy},
     run::StoreKind,
+    witness::Witness,
 };
 
 /// The registry's entry.
@@ -42,6 +33,14 @@ pub static ENTRY: Entry = Entry {
     observed: &[],
     keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[Witness {
+        shows: Anomaly::Twice,
+        history: "redeliver-history 1
+model at-least-once
+message m0 100
+overlap m0#1.2
+",
+    }],
 };
 
 /// Writes an entry of the amount under a fresh key, and believes that it does so once for each id. `again` says that it came

@@ -9,20 +9,11 @@
 //!
 //! **Costs** a reply kept for each request, for as long as clients may retry.
 //!
-//! **Needs from the client** a key that is the same in every retry of a request and in no other request. (The key's scope is
+//! **Needs from the delivery model**, which is a client that tries again, a key that is the same in every retry of a request and in no other request. (The key's scope is
 //! the client: two tenants may draw the same one, so it belongs to the key.)
 //!
 //! **Not claimed** is a broker that blocks on a refusal (`kafka-blocking`): another payload under a used key is refused for
 //! good, so the line behind it never moves.
-//!
-//! ```
-//! use redeliver_strategies::{Options, check, named};
-//!
-//! let model = redeliver_harness::DeliveryModel::named("kafka-blocking")?;
-//! let verdict = check(named("stored-reply")?, &Options { model, faults: 0, ..Options::default() });
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("stuck"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
 //!
 //! **When not.** Where the reply is large, or secret, or computed from the effect alone: then a mark is enough, and the reply
 //! can be derived. It must not be *recomputed* from what has changed since: the retry would hear the balance of today.
@@ -31,23 +22,31 @@
 //! header; Stripe's documentation of idempotent requests; Brandur Leach, "Implementing Stripe-like Idempotency Keys in
 //! Postgres" (2017).
 
-#[cfg(test)]
-mod tests;
+pub mod body_not_in_identity;
+pub mod cached_error_replayed;
+pub mod reply_recomputed;
 
 use redeliver_harness::{
-    Contract, Delivery, DeliveryModel, Error, Harness, KeyValue, Outcome, Prepared, sqlite::Sqlite,
+    Anomaly, Contract, Delivery, DeliveryModel, Error, Harness, KeyValue, Outcome, Prepared, sqlite::Sqlite,
 };
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use crate::{
     registry::{AMOUNTS, Entry, Strategy},
     run::StoreKind,
+    witness::Witness,
 };
 
 /// One account, and what was asked and answered under each key.
 pub const SCHEMA: &str = "CREATE TABLE account (balance INTEGER NOT NULL);
 INSERT INTO account VALUES (0);
 CREATE TABLE answer (key TEXT PRIMARY KEY, amount INTEGER NOT NULL, balance INTEGER NOT NULL);";
+
+/// What an outsider sees in the end, beside the answers.
+pub const OBSERVED: &[&str] = &["SELECT balance FROM account"];
+
+/// The same of a key-value store: keys that begin so.
+pub const KEYS: &[&str] = &["balance"];
 
 /// Where a refusal is the end of a message.
 const CLAIMED: &[DeliveryModel] = &[
@@ -64,12 +63,25 @@ pub static ENTRY: Entry = Entry {
     twin_of: None,
     models: CLAIMED,
     faults: 2,
-    contract: || Contract::strict().payload_mismatch_refused(),
+    contract,
     schema: SCHEMA,
-    observed: &["SELECT balance FROM account"],
-    keys: &["balance"],
+    observed: OBSERVED,
+    keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[Witness {
+        shows: Anomaly::Stuck,
+        history: "redeliver-history 1
+model kafka-blocking
+message m0 100
+message m1 id=m0 300
+",
+    }],
 };
+
+/// Another payload under a used key is refused; the twins promise that too.
+fn contract() -> Contract {
+    Contract::strict().payload_mismatch_refused()
+}
 
 /// What a request is answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,14 +121,19 @@ async fn consume_key_value(store: &KeyValue, key: &str, amount: i64) -> Result<A
     let key = format!("answer:{key}");
     let tx = store.begin().await?;
     if let Some(stored) = tx.get(&key).await? {
-        let (asked, balance) = stored.split_once(' ').ok_or_else(|| Error::other("an answer is two numbers"))?;
-        let number = |text: &str| text.parse::<i64>().map_err(Error::other);
-        return Ok(answer(number(asked)?, number(balance)?, amount));
+        let (asked, balance) = numbers(&stored)?;
+        return Ok(answer(asked, balance, amount));
     }
     let balance = tx.add("balance", amount).await?;
     tx.put(&key, &format!("{amount} {balance}")).await?;
     tx.commit().await?;
     Ok(Answer::Balance(balance))
+}
+
+/// What was asked and answered, as the store has it.
+fn numbers(stored: &str) -> Result<(i64, i64), Error> {
+    let (asked, balance) = stored.split_once(' ').ok_or_else(|| Error::other("an answer is two numbers"))?;
+    Ok((asked.parse().map_err(Error::other)?, balance.parse().map_err(Error::other)?))
 }
 
 /// The status line of it: 200, 422, or 503, after which the client tries again.
@@ -129,19 +146,34 @@ fn outcome<E: std::fmt::Display>(answer: Result<Answer, E>) -> Outcome<i64> {
 }
 
 fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
+    checked(entry, store, consume, async |store: &KeyValue, key: &str, amount: i64| {
+        consume_key_value(store, key, amount).await
+    })
+}
+
+/// A check of a service that answers so, on the store that is asked for.
+fn checked<H>(
+    entry: &Entry,
+    store: StoreKind,
+    consume: fn(&mut Connection, &str, i64) -> rusqlite::Result<Answer>,
+    on_key_value: H,
+) -> Option<Prepared>
+where
+    H: AsyncFn(&KeyValue, &str, i64) -> Result<Answer, Error> + Send + Sync + 'static,
+{
     let contract = (entry.contract)();
     Some(match store {
         StoreKind::Sqlite => Harness::new(entry.database()).contract(contract).prepare(
             AMOUNTS,
-            async |db: &Sqlite, m: &Delivery<i64>| {
+            async move |db: &Sqlite, m: &Delivery<i64>| {
                 let (key, amount) = (m.id().to_owned(), *m.payload());
                 outcome(db.call(move |connection| consume(connection, &key, amount)).await)
             },
         ),
         StoreKind::KeyValue => Harness::new(entry.key_value())
             .contract(contract)
-            .prepare(AMOUNTS, async |store: &KeyValue, m: &Delivery<i64>| {
-                outcome(consume_key_value(store, m.id(), *m.payload()).await)
+            .prepare(AMOUNTS, async move |store: &KeyValue, m: &Delivery<i64>| {
+                outcome(on_key_value(store, m.id(), *m.payload()).await)
             }),
         StoreKind::KeyValueAtSnapshot => return None,
     })

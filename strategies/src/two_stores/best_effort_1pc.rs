@@ -6,20 +6,10 @@
 //! **What breaks it.** The process dies in that moment. The amount has arrived, and neither has it left nor is there a mark:
 //! the message is delivered again, and it arrives once more. (With the commits the other way round it is lost instead.)
 //!
-//! ```
-//! use redeliver_strategies::{Options, named, replay};
-//!
-//! // BEGIN, SELECT, UPDATE, INSERT here; BEGIN, UPDATE, COMMIT there; and never the COMMIT here.
-//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\ncrash m0#1.8\n".parse()?;
-//! let verdict = replay(named("best-effort-1pc")?, &history, &Options::default());
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("twice"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
 //! Source: spring-projects/spring-kafka, issue 1699: the database's commit and the broker's are two commits, and their order
 //! decides whether the gap repeats or loses.
 
-use redeliver_harness::{Contract, Delivery, Error, KeyValue, Prepared, sqlite::Sqlite};
+use redeliver_harness::{Anomaly, Contract, Delivery, Error, KeyValue, Prepared, sqlite::Sqlite};
 use rusqlite::TransactionBehavior;
 
 use super::checked;
@@ -27,6 +17,7 @@ use crate::{
     record_and_check::{KEYS, OBSERVED, SCHEMA, mark},
     registry::{Entry, Strategy},
     run::StoreKind,
+    witness::Witness,
 };
 
 /// The registry's entry.
@@ -41,6 +32,15 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[Witness {
+        shows: Anomaly::Twice,
+        history: "redeliver-history 1
+model at-least-once
+message m0 100
+# BEGIN, SELECT, UPDATE, INSERT here; BEGIN, UPDATE, COMMIT there; and never the COMMIT here
+crash m0#1.8
+",
+    }],
 };
 
 /// Moves the amount from the account of one database to that of the other, and believes that the two commits are one.

@@ -13,17 +13,8 @@
 //!
 //! **Needs from the delivery model** that a delivery which did not end comes again, until it does.
 //!
-//! **Not claimed** is at-most-once. There nobody comes back for the second half:
-//!
-//! ```
-//! use redeliver_strategies::{Options, named, replay};
-//!
-//! // BEGIN, SELECT, UPDATE, INSERT, COMMIT here, and nothing there.
-//! let history = "redeliver-history 1\nmodel at-most-once\nmessage m0 100\ncrash m0#1.6\n".parse()?;
-//! let verdict = replay(named("two-stores")?, &history, &Options::default());
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("partial"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! **Not claimed** is at-most-once. There nobody comes back for the second half, and a message has left the one
+//! account without ever arriving on the other.
 //!
 //! **When not.** Where the second half may be refused (no such account): a message that can never be handled leaves its first
 //! half standing, and something has to take that back. And where the other side cannot keep a mark: then it has to honour a key,
@@ -34,16 +25,24 @@
 
 pub mod best_effort_1pc;
 
-use redeliver_harness::{Contract, Delivery, DeliveryModel, Error, Harness, KeyValue, Prepared, sqlite::Sqlite};
+use redeliver_harness::{
+    Anomaly, Contract, Delivery, DeliveryModel, Error, Harness, KeyValue, Prepared, sqlite::Sqlite,
+};
 
 use crate::{
     record_and_check::{self, KEYS, OBSERVED, SCHEMA},
     registry::{AMOUNTS, Entry, Strategy},
     run::StoreKind,
+    witness::Witness,
 };
 
 /// Where what did not end comes again.
-const CLAIMED: &[DeliveryModel] = &[DeliveryModel::at_least_once(), DeliveryModel::request_reply()];
+const CLAIMED: &[DeliveryModel] = &[
+    DeliveryModel::at_least_once(),
+    DeliveryModel::request_reply(),
+    DeliveryModel::kafka(),
+    DeliveryModel::kafka_blocking(),
+];
 
 /// The registry's entry.
 pub static ENTRY: Entry = Entry {
@@ -57,6 +56,15 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[Witness {
+        shows: Anomaly::Partial,
+        history: "redeliver-history 1
+model at-most-once
+message m0 100
+# BEGIN, SELECT, UPDATE, INSERT, COMMIT here, and nothing there
+crash m0#1.6
+",
+    }],
 };
 
 /// Moves the amount from the account of one database to that of the other, once for each id.

@@ -5,25 +5,17 @@
 //!
 //! **What breaks it.** Two deliveries look before either has inserted. Both find nothing, and nothing refuses the second row.
 //!
-//! ```
-//! use redeliver_strategies::{Options, named, replay};
-//!
-//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\noverlap m0#1.2\n".parse()?;
-//! let verdict = replay(named("dedup-table-without-unique")?, &history, &Options::default());
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("twice"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
-//! Source: the article, section 3, with the constraint forgotten.
+//! Source: the article, section 3, with the constraint forgotten, as in the default table of Apache Camel's JDBC repository.
 
 use async_trait::async_trait;
-use redeliver_harness::{Contract, Error, KeyValue};
+use redeliver_harness::{Anomaly, Contract, Error, KeyValue};
 use rusqlite::Connection;
 
 use super::{ACCOUNT, OBSERVED};
 use crate::{
     plain::{Consume, Plain},
     registry::{Entry, Strategy},
+    witness::Witness,
 };
 
 /// As for the strategy, but for the constraint.
@@ -43,6 +35,14 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: &["balance"],
     strategy: Strategy::Plain(&DedupTableWithoutUnique),
+    witnesses: &[Witness {
+        shows: Anomaly::Twice,
+        history: "redeliver-history 1
+model at-least-once
+message m0 100
+overlap m0#1.2
+",
+    }],
 };
 
 /// Writes the transfer down and changes the balance, if nobody was seen to have done so.

@@ -7,12 +7,17 @@
 //! **Needs from the delivery model** nothing but that every delivery of a message carries the same transfer id. Duplicates
 //! may overlap, come late, or come from another process: the constraint is the database's, not the process's.
 //!
-//! **Limits.** The rows stay for as long as duplicates may come; and the update must be in the same database as the row.
-//! (The article applies the journal in the background; that is a strategy of its own.)
+//! **Costs** a row for each transfer and account, for as long as duplicates may come. Where the journal is kept anyway it costs
+//! nothing but the constraint.
 //!
-//! Source: the article, section 3.
+//! **When not.** Where the update is not in the same database as the row. Where it may come later, the article applies the
+//! journal in the background, which is a strategy of its own: see [`journal_applier`](crate::journal_applier).
+//!
+//! Source: the article, section 3; the documentation of Apache Camel's JDBC repository, whose table comes without a constraint
+//! and which tells those with several consumers to add one (`dedup-table-without-unique`).
 
 pub mod dedup_table_without_unique;
+pub mod row_before_update;
 
 use async_trait::async_trait;
 use redeliver_harness::{Contract, Error, KeyValue};
@@ -49,6 +54,7 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Plain(&UniqueConstraint),
+    witnesses: &[],
 };
 
 /// Writes the transfer down and changes the balance, unless it stands in the journal already.

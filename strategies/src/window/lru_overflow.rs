@@ -6,27 +6,18 @@
 //! **What breaks it.** `m0` is handled and its acknowledgement is lost; other messages push its id out of the table; then `m0`
 //! comes again.
 //!
-//! ```
-//! use redeliver_strategies::{Options, StoreKind, named, replay};
-//!
-//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\nmessage m1 300\nlose-ack m0#1\n".parse()?;
-//! let on = Options { store: StoreKind::KeyValue, ..Options::default() };
-//! let verdict = replay(named("lru-overflow")?, &history, &on);
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("twice"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
 //! Source: noxdafox/rabbitmq-message-deduplication, issues 3 and 80; Apache Camel's `MemoryIdempotentRepository`, which
 //! remembers 1,000.
 
 use async_trait::async_trait;
-use redeliver_harness::{Contract, Error, KeyValue};
+use redeliver_harness::{Anomaly, Contract, Error, KeyValue};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use crate::{
     plain::{Consume, Plain},
     record_and_check::{KEYS, OBSERVED, SCHEMA},
     registry::{Entry, Strategy},
+    witness::Witness,
 };
 
 /// So many ids are remembered.
@@ -44,6 +35,15 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Plain(&LruOverflow),
+    witnesses: &[Witness {
+        shows: Anomaly::Twice,
+        history: "redeliver-history 1
+model at-least-once
+message m0 100
+message m1 300
+lose-ack m0#1
+",
+    }],
 };
 
 /// Adds the amount to the balance, once for each id that is remembered.

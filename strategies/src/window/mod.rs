@@ -65,6 +65,7 @@ pub static ENTRY: Entry = Entry {
     observed: &["SELECT balance FROM account", SEEN],
     keys: &["balance", SEEN_KEYS],
     strategy: Strategy::Whole(prepared),
+    witnesses: &[],
 };
 
 /// Adds the amount to the balance, once for each id within the window. `now` is milliseconds since any epoch that all share.

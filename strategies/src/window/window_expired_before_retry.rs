@@ -5,18 +5,9 @@
 //! **What breaks it.** `m0` is handled and its acknowledgement is lost. The consumers are down, or the broker waits, for
 //! longer than the window; then `m0` comes again, and nobody knows it.
 //!
-//! ```
-//! use redeliver_strategies::{Options, named, replay};
-//!
-//! let history = "redeliver-history 1\nmodel at-least-once\nmessage m0 100\nlose-ack m0#1\nadvance m0#1.5 301s\n".parse()?;
-//! let verdict = replay(named("window-expired-before-retry")?, &history, &Options::default());
-//! assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("twice"));
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
-//!
 //! Source: Webador/SlmQueueSqs, pull request 46; ydb-platform/ydb, pull request 52276; the article, section 7.
 
-use redeliver_harness::{Contract, Delivery, KeyValue, Prepared};
+use redeliver_harness::{Anomaly, Contract, Delivery, KeyValue, Prepared};
 
 use super::{SCHEMA, consume, consume_key_value};
 use crate::{
@@ -24,6 +15,7 @@ use crate::{
     record_and_check::{KEYS, OBSERVED},
     registry::{Entry, Strategy},
     run::StoreKind,
+    witness::Witness,
 };
 
 /// The registry's entry.
@@ -38,6 +30,15 @@ pub static ENTRY: Entry = Entry {
     observed: OBSERVED,
     keys: KEYS,
     strategy: Strategy::Whole(prepared),
+    witnesses: &[Witness {
+        shows: Anomaly::Twice,
+        history: "redeliver-history 1
+model at-least-once
+message m0 100
+lose-ack m0#1
+advance m0#1.5 301s
+",
+    }],
 };
 
 fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {

@@ -158,6 +158,7 @@ pub(super) fn options(messages: usize, faults: usize) -> Options {
         processes: 2,
         faults,
         messages,
+        only: &[],
         skips: true,
         keys_matter: false,
         periods: Vec::new(),
