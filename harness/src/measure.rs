@@ -90,6 +90,7 @@ impl RandomHistories {
             only: &[],
             keys_matter: false,
             periods: Vec::new(),
+            skews: Vec::new(),
         };
         let drawer = Drawer::new(&*subject, &options, 0, 0);
         Self { subject, drawer }

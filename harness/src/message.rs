@@ -13,7 +13,6 @@ use std::{
 
 use crate::{
     Error, Process,
-    history::Skew,
     machine::{Act, Clock, Operation, OperationTurn as Turn, operate, trace::Injected},
 };
 
@@ -179,7 +178,8 @@ impl Operation for Acknowledge {
 #[derive(Debug)]
 pub(crate) struct Supply {
     clock: Arc<Clock>,
-    skew: Skew,
+    /// By how much the clock of its process is ahead of the virtual time.
+    ahead: Duration,
     random: AtomicU64,
     drew: AtomicBool,
     asked_time: AtomicBool,
@@ -187,10 +187,10 @@ pub(crate) struct Supply {
 }
 
 impl Supply {
-    pub(crate) fn new(clock: Arc<Clock>, seed: u64, skew: Skew) -> Self {
+    pub(crate) fn new(clock: Arc<Clock>, seed: u64, ahead: Duration) -> Self {
         Self {
             clock,
-            skew,
+            ahead,
             random: AtomicU64::new(seed),
             drew: AtomicBool::new(false),
             asked_time: AtomicBool::new(false),
@@ -199,8 +199,8 @@ impl Supply {
     }
 
     /// Begins anew, for another delivery.
-    pub(crate) fn begin(&mut self, seed: u64, skew: Skew) {
-        self.skew = skew;
+    pub(crate) fn begin(&mut self, seed: u64, ahead: Duration) {
+        self.ahead = ahead;
         *self.random.get_mut() = seed;
         *self.drew.get_mut() = false;
         *self.asked_time.get_mut() = false;
@@ -220,7 +220,7 @@ impl Supply {
     /// What the clock of this process says.
     fn time(&self) -> Duration {
         self.asked_time.store(true, Ordering::Relaxed);
-        self.skew.of(self.clock.read())
+        self.clock.read().saturating_add(self.ahead)
     }
 
     /// Whether the handler asked for the time.

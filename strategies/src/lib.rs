@@ -11,6 +11,7 @@ pub mod claim_then_confirm;
 pub mod claims;
 pub mod dead_letter;
 pub mod expected;
+pub mod in_process_claim;
 pub mod in_process_guard;
 pub mod journal_applier;
 pub mod lease_with_fencing;

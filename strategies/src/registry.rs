@@ -9,8 +9,8 @@ use redeliver_harness::{
 };
 
 use crate::{
-    ack_after_effect, claim_then_confirm, dead_letter, in_process_guard, journal_applier, lease_with_fencing, natural,
-    outbox,
+    ack_after_effect, claim_then_confirm, dead_letter, in_process_claim, in_process_guard, journal_applier,
+    lease_with_fencing, natural, outbox,
     plain::{self, Plain},
     precondition_on_value, precondition_on_version, record_and_check,
     run::StoreKind,
@@ -60,6 +60,8 @@ static ENTRIES: &[&Entry] = &[
     &outbox::external_effect_retried::ENTRY,
     &in_process_guard::ENTRY,
     &in_process_guard::process_local_guard::ENTRY,
+    &in_process_claim::ENTRY,
+    &in_process_claim::claim_kept_after_failure::ENTRY,
     &precondition_on_value::ENTRY,
     &precondition_on_version::ENTRY,
     &precondition_on_version::aba_precondition_retry::ENTRY,

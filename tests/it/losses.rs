@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redeliver::{Anomaly, Delivery, Error, Harness, History, KeyValue, Outcome, Verdict, history::Fault};
+use redeliver::{Anomaly, Contract, Delivery, Error, Harness, History, KeyValue, Outcome, Verdict, history::Fault};
 
 const LEASE: Duration = Duration::from_secs(30);
 
@@ -162,10 +162,12 @@ fn a_process_whose_clock_runs_behind_takes_no_lease_for_over_that_is() {
 }
 
 #[test]
-fn the_search_skews_the_clocks_of_whoever_asks_them() {
+fn the_search_skews_the_clocks_of_whoever_asks_them_as_far_as_the_contract_says() {
     let store = KeyValue::new("bank").observe_key("opened");
-    let verdict =
-        Harness::new(store).faults(1).cases(300).verdict(1..1000i64, async |kv: &KeyValue, m: &Delivery<i64>| {
+    let skewed = Contract::strict().clocks_apart(Duration::from_secs(5));
+    let verdict = Harness::new(store).contract(skewed).faults(1).cases(300).verdict(
+        1..1000i64,
+        async |kv: &KeyValue, m: &Delivery<i64>| {
             let tx = kv.begin().await?;
             // Whoever is first says when; nobody may be earlier than that.
             let now = m.now().as_secs();
@@ -174,7 +176,8 @@ fn the_search_skews_the_clocks_of_whoever_asks_them() {
                 None => tx.put("opened", &format!("by {} at {now}", m.id())).await?,
             }
             tx.commit().await
-        });
+        },
+    );
     let Verdict::Holds(searched) = &verdict else { panic!("{}", verdict.report("clock")) };
     assert!(times(&searched.acted, "skew") > 0, "{searched:?}");
     assert!(times(&searched.acted_at_random, "skew") > 0, "{searched:?}");

@@ -94,6 +94,7 @@ impl Options {
                 || self.contract.ids_within_keys
                 || self.model.rules().orders_by_key(),
             periods: self.contract.periods(),
+            skews: self.contract.clocks_apart.into_iter().collect(),
         }
     }
 

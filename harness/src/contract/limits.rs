@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Bound, Contract};
+use crate::History;
 
 impl Contract {
     /// A message is known again for so long after its first delivery began, and may be forgotten then: what goes wrong in a
@@ -87,6 +88,44 @@ impl Contract {
     #[must_use]
     pub fn handler_within(self, longest: Duration) -> Self {
         Self { handler_within: Some(whole_millis(longest)), ..self }
+    }
+
+    /// It keeps its promise though the clocks of two processes are up to so far apart. The search then lets the clock of a process
+    /// ([`Delivery::now`](crate::Delivery::now)) run ahead and behind by that, where anybody asks it. Nothing by default:
+    /// clocks agree. Rounded up to whole milliseconds; ten years at most.
+    ///
+    /// Where a history says `skew` by itself it is judged like any other, whatever stands here.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Verdict};
+    ///
+    /// /// Forgets a message after a minute, by the clock of whoever looks.
+    /// async fn credit(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
+    ///     let tx = kv.begin().await?;
+    ///     let now = m.now().as_secs();
+    ///     let until = tx.get(m.id()).await?.map_or(0, |until| until.parse().unwrap_or(0));
+    ///     if until <= now {
+    ///         tx.put(m.id(), &(now + 60).to_string()).await?;
+    ///         tx.add("balance", *m.payload()).await?;
+    ///     }
+    ///     tx.commit().await
+    /// }
+    ///
+    /// let check = |contract: Contract| {
+    ///     let store = KeyValue::new("bank").observe_key("balance");
+    ///     let contract = contract.window(Duration::from_secs(60));
+    ///     Harness::new(store).contract(contract).verdict(1..1000i64, credit)
+    /// };
+    /// assert!(matches!(check(Contract::strict()), Verdict::Holds(_)));
+    /// // Whoever is two minutes ahead has forgotten what another has just done.
+    /// let verdict = check(Contract::strict().clocks_apart(Duration::from_secs(120)));
+    /// let Verdict::Violated(found) = verdict else { panic!("{}", verdict.report("credit")) };
+    /// assert!(found.history().faults.iter().any(|fault| fault.word() == "skew"));
+    /// ```
+    #[must_use]
+    pub fn clocks_apart(self, most: Duration) -> Self {
+        Self { clocks_apart: Some(whole_millis(most).min(History::MAX_ADVANCE)).filter(|most| !most.is_zero()), ..self }
     }
 
     /// A part of what is observed is what the handler keeps to know messages again. It is not compared with reference runs,

@@ -27,6 +27,7 @@ pub struct Contract {
     pub(crate) window: Option<Duration>,
     pub(crate) horizon: Option<Duration>,
     pub(crate) handler_within: Option<Duration>,
+    pub(crate) clocks_apart: Option<Duration>,
     pub(crate) bounded: Vec<Bound>,
     /// What is said of effects, by what they are.
     pub(crate) effects: BTreeMap<String, Guarantee>,
@@ -81,6 +82,7 @@ impl Contract {
             window: None,
             horizon: None,
             handler_within: None,
+            clocks_apart: None,
             bounded: Vec::new(),
         }
     }

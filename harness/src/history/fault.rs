@@ -104,13 +104,6 @@ pub struct Skew {
     pub by: Duration,
 }
 
-impl Skew {
-    /// What such a clock says at this time: never less than nothing.
-    pub fn of(self, now: Duration) -> Duration {
-        if self.ahead { now.saturating_add(self.by) } else { now.saturating_sub(self.by) }
-    }
-}
-
 /// What a store can lose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Loss {

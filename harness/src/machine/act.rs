@@ -28,14 +28,14 @@ impl Run<'_> {
         self.numbers[message] += 1;
         self.homes[message] = process;
         let delivery = DeliveryName::new(message, self.numbers[message]);
-        let supplied = self.supply(delivery, copy);
+        let supplied = self.supply(delivery, copy, process);
         let fate = &mut self.fates[message];
         fate.first_delivered.get_or_insert(self.events.len());
         fate.supplied.push(supplied);
-        let skew = self.skew_of(process);
+        let ahead = supplied.ahead;
         let process = self.desk.process(process);
         self.events.push(Event::Delivered { delivery, process: process.clone(), origin });
-        let given = self.given(supplied.seed, skew);
+        let given = self.given(supplied.seed, ahead);
         let call = Call {
             message,
             process: process.clone(),
@@ -52,7 +52,7 @@ impl Run<'_> {
     }
 
     /// The time and the randomness of a delivery: its own, or what a reference run says.
-    fn supply(&mut self, delivery: DeliveryName, copy: CopyId) -> Supplied {
+    fn supply(&mut self, delivery: DeliveryName, copy: CopyId, process: usize) -> Supplied {
         if let Some(turn) = self.plan.turns.map(|turns| turns[copy.0]) {
             self.desk.clock().set(turn.at);
             self.runtime.set_zero(turn.at);
@@ -61,7 +61,8 @@ impl Run<'_> {
         let before = |earlier: &usize| self.queue.copy(CopyId(*earlier)).message == delivery.message;
         let before = if self.plan.copies_vary { (0..copy.0).filter(before).count() as u32 } else { 0 };
         let seed = (delivery.message as u64) << 32 | u64::from(delivery.number);
-        Supplied { began: self.desk.clock().now(), seed, copy: before, ..Supplied::default() }
+        let (began, ahead) = (self.desk.clock().now(), self.ahead(process));
+        Supplied { began, seed, copy: before, ahead, ..Supplied::default() }
     }
 
     /// One turn of a task: a poll that it was woken for, an operation, or its acknowledgement; or a fault instead.

@@ -2,6 +2,8 @@
 //!
 //! A fault that cannot act where it stands is refused with a reason, not forced.
 
+use std::time::Duration;
+
 use super::{
     desk::{Grant, Ready, TaskId, release_locks},
     replay::{FaultState, Run},
@@ -11,7 +13,7 @@ use super::{
 use crate::{
     Error,
     delivery::{Ending, IN_ORDER},
-    history::{Coordinate, Deferred, DeliveryName, Fault, Label, Loss, Skew},
+    history::{Coordinate, Deferred, DeliveryName, Fault, Label, Loss},
     store::Process,
 };
 
@@ -219,16 +221,25 @@ impl Run<'_> {
         self.events.push(Event::Skewed { process: self.desk.process(process), skew });
     }
 
-    /// How the clock of a process runs.
-    pub(super) fn skew_of(&self, process: usize) -> Skew {
+    /// By how much the clock of a process is ahead of the virtual time. Since that begins at nothing, one that runs behind is
+    /// one of which all others are ahead.
+    pub(super) fn ahead(&self, process: usize) -> Duration {
         if !self.aims.skews {
-            return Skew::default();
+            return Duration::ZERO;
         }
-        let skewed = self.plan.faults.iter().find_map(|fault| match fault {
-            Fault::Skew { process: of, skew } if *of == process => Some(*skew),
-            _ => None,
-        });
-        skewed.unwrap_or_default()
+        let skews = || {
+            self.plan.faults.iter().filter_map(|fault| match fault {
+                Fault::Skew { process, skew } => Some((*process, *skew)),
+                _ => None,
+            })
+        };
+        let furthest_behind =
+            skews().filter(|(_, skew)| !skew.ahead).map(|(_, skew)| skew.by).max().unwrap_or_default();
+        match skews().find(|(of, _)| *of == process) {
+            Some((_, skew)) if skew.ahead => furthest_behind.saturating_add(skew.by),
+            Some((_, skew)) => furthest_behind.saturating_sub(skew.by),
+            None => furthest_behind,
+        }
     }
 
     /// A store loses something; it says whether it had so much to lose.

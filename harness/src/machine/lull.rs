@@ -59,7 +59,7 @@ impl Run<'_> {
         }
         self.rounds_stand(&mut hasher);
         // How clocks run shows only where they are looked at.
-        (0..self.plan.processes).for_each(|process| self.skew_of(process).hash(&mut hasher));
+        (0..self.plan.processes).for_each(|process| self.ahead(process).hash(&mut hasher));
         // Some anomalies are only named, and some excuses only taken, where something was out of the ordinary.
         disturbed(&self.events).hash(&mut hasher);
         if self.plan.rules.compares_replies() {

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     Error,
     delivery::Queue,
-    history::{DeliveryName, Fault, Skew},
+    history::{DeliveryName, Fault},
     store::Observation,
 };
 
@@ -247,9 +247,9 @@ impl<'a> Run<'a> {
     }
 
     /// What a task is given for a delivery with this seed: what an earlier one left, if nobody holds on to it.
-    pub(super) fn given(&mut self, seed: u64, skew: Skew) -> Given {
-        let again = self.room.given.pop().and_then(|given| given.again(seed, skew));
-        again.unwrap_or_else(|| Given::new(self.desk.clock(), seed, skew))
+    pub(super) fn given(&mut self, seed: u64, ahead: Duration) -> Given {
+        let again = self.room.given.pop().and_then(|given| given.again(seed, ahead));
+        again.unwrap_or_else(|| Given::new(self.desk.clock(), seed, ahead))
     }
 
     fn never_ends(&self) -> String {

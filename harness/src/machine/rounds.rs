@@ -17,10 +17,7 @@ use super::{
     task::{Kind, Task},
     trace::{Answer, Event},
 };
-use crate::{
-    Error,
-    history::{RoundName, Skew},
-};
+use crate::{Error, history::RoundName};
 
 /// So many rounds are begun after the last delivery, of work that changes something each time.
 const MOST_AFTER_THE_END: u32 = 50;
@@ -123,7 +120,7 @@ impl Run<'_> {
         let name = RoundName::new(self.plan.works[work].label, round.process, number);
         let process = self.desk.process(round.process);
         self.events.push(Event::RoundBegan { round: name, process: process.clone() });
-        let given = self.given(0, Skew::default());
+        let given = self.given(0, Duration::ZERO);
         let body = self.handlers.begin_round(&process, work)?;
         self.tasks.push(Task::new(name.into(), Kind::Round(at), process, Some(body), given, self.turn));
         Ok(self.tasks.len() - 1)

@@ -13,7 +13,7 @@ use super::{
     task::{Kind, State, Task},
     tokio::Runtime,
 };
-use crate::{Error, history::Skew};
+use crate::Error;
 
 /// So often tokio's clock moves with nothing of ours to follow, where nothing else is to come.
 const MOST_JUMPS_AT_THE_END: u32 = 100;
@@ -103,7 +103,7 @@ impl Run<'_> {
 
     fn admit(&mut self, by: TaskId) {
         let (name, process) = (self.tasks[by].name, self.tasks[by].process.clone());
-        let given = self.given(0, Skew::default());
+        let given = self.given(0, Duration::ZERO);
         self.tasks.push(Task::new(name, Kind::Spawned { by }, process, None, given, self.turn));
     }
 

@@ -8,12 +8,13 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     task::{Wake, Waker},
+    time::Duration,
 };
 
 use super::{clock::Clock, desk::TaskId, trace::Answer};
 use crate::{
     delivery::{CopyId, Term},
-    history::{Coordinate, DeliveryName, Skew, TaskName},
+    history::{Coordinate, DeliveryName, TaskName},
     message::Supply,
     store::Process,
 };
@@ -101,23 +102,23 @@ pub(super) struct Given {
 }
 
 impl Given {
-    pub(super) fn new(clock: &Arc<Clock>, seed: u64, skew: Skew) -> Self {
+    pub(super) fn new(clock: &Arc<Clock>, seed: u64, ahead: Duration) -> Self {
         let woken = Arc::new(Woken::default());
         Self {
-            supply: Arc::new(Supply::new(Arc::clone(clock), seed, skew)),
+            supply: Arc::new(Supply::new(Arc::clone(clock), seed, ahead)),
             waker: Waker::from(Arc::clone(&woken)),
             woken,
         }
     }
 
     /// The same for a delivery with this seed, if nobody else holds any of it.
-    pub(super) fn again(mut self, seed: u64, skew: Skew) -> Option<Self> {
+    pub(super) fn again(mut self, seed: u64, ahead: Duration) -> Option<Self> {
         // The machine holds `woken` itself and by the waker.
         if Arc::strong_count(&self.woken) > 2 {
             return None;
         }
         self.woken.take();
-        Arc::get_mut(&mut self.supply)?.begin(seed, skew);
+        Arc::get_mut(&mut self.supply)?.begin(seed, ahead);
         Some(self)
     }
 }

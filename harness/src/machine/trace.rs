@@ -262,6 +262,8 @@ pub(crate) struct Supplied {
     pub(crate) seed: u64,
     /// How many copies of its message there were before its own, where copies differ; else 0.
     pub(crate) copy: u32,
+    /// By how much the clock of its process was ahead of that.
+    pub(crate) ahead: Duration,
     /// Whether it read a clock, or something that expires.
     pub(crate) read_clock: bool,
     /// Whether it drew randomness.

@@ -240,13 +240,10 @@ fn each_choice(
 pub(super) fn times_of(replay: &Replay, message: usize, number: u32) -> Vec<Duration> {
     let it = crate::history::DeliveryName::new(message, number);
     let mut times = vec![replay.fates[message].supplied[number as usize - 1].began];
-    let (mut runs, mut own) = (false, None);
+    let mut runs = false;
     for event in &replay.events {
         match event {
-            Event::Delivered { delivery, process, .. } if *delivery == it => {
-                runs = true;
-                own = Some(process.index());
-            }
+            Event::Delivered { delivery, .. } if *delivery == it => runs = true,
             Event::Returned { delivery, .. } if *delivery == it => runs = false,
             Event::Crashed { lost, .. } if lost.contains(&it.into()) => runs = false,
             Event::Cancelled { task, .. } if *task == it.into() => runs = false,
@@ -254,13 +251,10 @@ pub(super) fn times_of(replay: &Replay, message: usize, number: u32) -> Vec<Dura
             _ => {}
         }
     }
-    // And what a clock of its own says then.
-    let skewed = replay.events.iter().find_map(|event| match event {
-        Event::Skewed { process, skew } if Some(process.index()) == own => Some(*skew),
-        _ => None,
-    });
-    if let Some(skew) = skewed {
-        let told: Vec<Duration> = times.iter().map(|time| skew.of(*time)).collect();
+    // And what the clock of its process says then.
+    let ahead = replay.fates[message].supplied[number as usize - 1].ahead;
+    if !ahead.is_zero() {
+        let told: Vec<Duration> = times.iter().map(|time| time.saturating_add(ahead)).collect();
         times.extend(told);
     }
     times

@@ -9,9 +9,9 @@
 //! A renaming is one-to-one, keeps kinds apart, and keeps apart what different messages drew: two rows that hold one id
 //! never compare equal to two that hold two.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use crate::{Observation, history::Skew, machine::trace::Fate, message::Supply, store::Seen};
+use crate::{Observation, machine::trace::Fate, message::Supply, store::Seen};
 
 /// So many numbers of each delivery's sequence are known.
 const DRAWS: usize = 8;
@@ -58,7 +58,7 @@ impl Tokens {
         for (message, fate) in fates.iter().enumerate() {
             if fate.supplied.iter().any(|supplied| supplied.drew) {
                 for supplied in &fate.supplied {
-                    let supply = Supply::new(Arc::default(), supplied.seed, Skew::default());
+                    let supply = Supply::new(Arc::default(), supplied.seed, Duration::ZERO);
                     for number in std::iter::repeat_with(|| supply.draw()).take(DRAWS) {
                         for written in [format!("{number}"), format!("{number:x}"), format!("{number:016x}")] {
                             drawn.insert(written, message);

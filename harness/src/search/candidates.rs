@@ -40,7 +40,12 @@ pub(super) fn rank(fault: &Fault) -> u8 {
 }
 
 /// Every fault that can be added to `history`, of which `replay` is the trace, to act later than all of its own.
-pub(super) fn candidates(history: &History, replay: &Replay, amounts: &[Duration]) -> Vec<Candidate> {
+pub(super) fn candidates(
+    history: &History,
+    replay: &Replay,
+    amounts: &[Duration],
+    skews: &[Duration],
+) -> Vec<Candidate> {
     let mut scan = Scan {
         history,
         replay,
@@ -51,7 +56,8 @@ pub(super) fn candidates(history: &History, replay: &Replay, amounts: &[Duration
         from: replay.acted.last().map_or(0, |acted| acted.position),
         passed: BTreeSet::new(),
         changed: false,
-        clocks: clocks(replay),
+        clocks: if skews.is_empty() { BTreeSet::new() } else { clocks(replay) },
+        skews,
         open: 0,
         acked: BTreeSet::new(),
         dead: BTreeSet::new(),
@@ -134,6 +140,7 @@ struct Scan<'a> {
     changed: bool,
     /// The processes in which a delivery asked what time it is and which had no delivery yet.
     clocks: BTreeSet<usize>,
+    skews: &'a [Duration],
     /// How many deliveries and rounds have begun and not ended.
     open: usize,
     /// The open deliveries that were acknowledged by their handlers.
@@ -294,7 +301,7 @@ impl Scan<'_> {
         if !self.clocks.remove(&process) || at < self.from {
             return;
         }
-        for by in self.amounts {
+        for by in self.skews {
             for ahead in [true, false] {
                 self.add(at, Fault::Skew { process, skew: Skew { ahead, by: *by } });
             }

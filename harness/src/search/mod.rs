@@ -59,4 +59,6 @@ pub(crate) struct Options {
     pub(crate) keys_matter: bool,
     /// Times to live, leases and windows that are known: the clock jumps to one tick before and past each.
     pub(crate) periods: Vec<Duration>,
+    /// The clock of a process is skewed by so much, either way.
+    pub(crate) skews: Vec<Duration>,
 }

@@ -70,6 +70,7 @@ fn at_most_two_thousand_reference_runs_are_looked_at() {
             seed: (place as u64) << 32 | number,
             read_clock: true,
             drew: false,
+            ahead: Duration::ZERO,
             asked_time: false,
         };
         fate.supplied = (1..=2).map(supplied).collect();

@@ -177,7 +177,7 @@ fn rows_that_are_ordered_stay_so_under_a_renaming() {
 fn what_different_messages_drew_is_kept_apart() {
     let fate = |seed| Fate { supplied: vec![Supplied { seed, drew: true, ..Supplied::default() }], ..Fate::default() };
     let drawn = |seed, at: usize| {
-        let supply = crate::message::Supply::new(std::sync::Arc::default(), seed, crate::history::Skew::default());
+        let supply = crate::message::Supply::new(std::sync::Arc::default(), seed, Duration::ZERO);
         std::iter::repeat_with(|| supply.draw()).nth(at).expect("it goes on for ever").to_string()
     };
     let tokens = Tokens::of(&[fate(1), fate(2)]);

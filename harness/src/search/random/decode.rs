@@ -255,7 +255,7 @@ impl Decoder {
             Kind::Skew => {
                 self.skewed = true;
                 let (process, ahead) = (digits.of(processes), digits.next(2) == 0);
-                let by = shapes.amounts[digits.of(shapes.amounts.len())];
+                let by = shapes.skews[digits.of(shapes.skews.len())];
                 Fault::Skew { process, skew: Skew { ahead, by } }
             }
         })

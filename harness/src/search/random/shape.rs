@@ -138,6 +138,8 @@ pub(in crate::search) struct Shapes {
     pub(super) rounds: Vec<(RoundName, Shape)>,
     /// By how much the clock is advanced, what leads to a deadline first.
     pub(super) amounts: Vec<Duration>,
+    /// By how much the clock of a process is skewed.
+    pub(super) skews: Vec<Duration>,
     /// What the stores can lose.
     pub(super) losses: Vec<(Label, Loss)>,
     /// Whether a message whose delivery did not end well is delivered again.
@@ -194,10 +196,11 @@ impl Shapes {
             }
         }
         shapes.losses = first.losses.to_vec();
+        shapes.skews.clone_from(&options.skews);
         for kind in Kind::ALL.iter().filter(|kind| admits(kind)) {
             let is_idle = match kind {
                 Kind::Advance => shapes.amounts.is_empty(),
-                Kind::Skew => shapes.amounts.is_empty() || !asks_time(&first),
+                Kind::Skew => shapes.skews.is_empty() || !asks_time(&first),
                 Kind::Forget => shapes.losses.is_empty(),
                 _ => false,
             };

@@ -1,6 +1,9 @@
 //! Random histories: what is drawn acts, is valid, can be judged, and is the same each time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use proptest::prelude::*;
 
@@ -55,8 +58,14 @@ fn drawn(subject: &mut dyn Subject, options: &Options, cases: Cases, judge: &mut
 }
 
 fn histories(subject: &mut dyn Subject, count: u64, seed: u64) -> Counted {
+    histories_with(subject, &[], count, seed)
+}
+
+/// The same, where the clocks of processes are so far apart.
+fn histories_with(subject: &mut dyn Subject, skews: &[Duration], count: u64, seed: u64) -> Counted {
     let mut counted = Counted::default();
-    drawn(subject, &larger(3, 3), Cases { count, seed }, &mut counted);
+    let options = Options { skews: skews.to_vec(), ..larger(3, 3) };
+    drawn(subject, &options, Cases { count, seed }, &mut counted);
     counted
 }
 
@@ -127,7 +136,7 @@ fn every_kind_of_fault_is_drawn_and_acts_and_none_is_rare() {
     }
     let store = KeyValue::new("bank").observe_prefix("balance").fails_over();
     let mut subject = World::new(store, Boot::handles(), Messages::from(1..1000_i64), asks);
-    let counted = histories(&mut subject, 2_000, 3);
+    let counted = histories_with(&mut subject, &[Duration::from_secs(5)], 2_000, 3);
     let all: u64 = counted.acted.values().sum();
     assert!(words().len() >= 9);
     for word in words() {

@@ -43,7 +43,7 @@ fn long_history(subject: &mut dyn Subject, messages: usize, faults: usize, mut s
     for _ in 0..faults {
         let trace = replay(subject, &history);
         let mut next: Vec<Fault> =
-            candidates(&history, &trace, &ladder(&[])).into_iter().map(|candidate| candidate.fault).collect();
+            candidates(&history, &trace, &ladder(&[]), &[]).into_iter().map(|candidate| candidate.fault).collect();
         if next.is_empty() {
             break;
         }

@@ -162,6 +162,7 @@ pub(super) fn options(messages: usize, faults: usize) -> Options {
         skips: true,
         keys_matter: false,
         periods: Vec::new(),
+        skews: Vec::new(),
     }
 }
 
