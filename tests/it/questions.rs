@@ -9,7 +9,7 @@ use redeliver::{
     Anomaly, Contract, Delivery, DeliveryModel, Error, Harness, History, KeyValue, Message, Messages, Sqlite, Verdict,
     rusqlite,
 };
-use redeliver_strategies::{Options, named, record_and_check, replay, sharded_dedup};
+use redeliver_strategies::{Options, StoreKind, named, record_and_check, replay, sharded_dedup};
 use rusqlite::Connection;
 
 /// A history of this model, of messages of 100 and 300, and of these faults.
@@ -58,6 +58,14 @@ fn an_id_that_expires_after_ten_seconds_is_not_known_to_a_duplicate_that_comes_l
 #[test]
 fn an_id_that_expires_after_ten_seconds_is_enough_for_who_promises_ten_seconds() {
     assert_holds(&forgets_after_ten_seconds(Contract::strict().window(TEN_SECONDS)));
+}
+
+#[test]
+fn a_window_is_only_as_long_as_the_clocks_agree_unless_it_is_the_stores_own_clock_that_measures_it() {
+    let ahead = history("at-least-once", 1, "overlap m0#1.2 to p1\nskew p1 +301s");
+    assert_shows(&of("window", &ahead), Anomaly::Twice);
+    let on_keys = Options { store: StoreKind::KeyValue, ..Options::default() };
+    assert_holds(&replay(named("window").expect("it is registered"), &ahead, &on_keys));
 }
 
 /// A producer that sends again without a key, so that its second copy goes to another partition; and a shard chosen so.

@@ -12,7 +12,8 @@
 //!
 //! **Needs from the delivery model** that nothing comes again after the window: a broker that gives up sooner, and nobody who
 //! takes messages out of a dead letter queue by hand a week later. Where that cannot be said the window is too short: see
-//! [`window_expired_before_retry`].
+//! [`window_expired_before_retry`]. And it needs *one clock*: whoever clears up by a clock of its own that is ahead forgets what
+//! the others still promise. A store that lets its keys run out by itself has one.
 //!
 //! **When not.** Where the id is used again on purpose within the window (the article's readers ask): the second message is
 //! taken for a duplicate. And where a bound is to be kept by count instead of by time: then it is the traffic that decides how
