@@ -118,7 +118,8 @@ impl Sqlite {
     /// The database's file, for a pool of your own; `None` for one in memory. Give each connection of that pool to
     /// [`instrument`](super::instrument), and use it inside [`call`](Sqlite::call).
     ///
-    /// From then on every table is put back before every replay, since nobody knows what your connections write.
+    /// From then on every table is put back before every replay, since nobody knows what your connections write. Another
+    /// process cannot open it: SQLite keeps its locks to this one.
     pub fn path(&self) -> Option<&std::path::Path> {
         self.written.anything();
         self.place.path()

@@ -5,6 +5,7 @@
 
 use std::{
     cell::RefCell,
+    path::Path,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
@@ -21,9 +22,17 @@ use super::{
 };
 use crate::machine::{baton::Stepped, release_locks};
 
-/// SQLite's own way to files that no other process has. Connections lock each other as ever, in memory; what it leaves out is
-/// to tell the operating system of each lock, which was half of a small statement.
-const ALONE: &str = "unix-excl";
+/// Opens a file that no other process has. SQLite has a way of its own to these: connections lock each other as ever, in
+/// memory; what it leaves out is to tell the operating system of each lock, which was half of a small statement.
+#[cfg(unix)]
+fn open_alone(path: &Path) -> rusqlite::Result<Connection> {
+    Connection::open_with_flags_and_vfs(path, OpenFlags::default(), "unix-excl")
+}
+
+#[cfg(not(unix))]
+fn open_alone(path: &Path) -> rusqlite::Result<Connection> {
+    Connection::open(path)
+}
 
 /// The connections of one database.
 pub(super) struct Pool {
@@ -190,7 +199,7 @@ impl Place {
     /// Opens a connection as production would, but for the disk: nothing here outlives the machine.
     pub(super) fn open(&self) -> rusqlite::Result<Connection> {
         let connection = match self {
-            Place::File(path) => Connection::open_with_flags_and_vfs(path, OpenFlags::default(), ALONE)?,
+            Place::File(path) => open_alone(path)?,
             Place::Memory(name) => {
                 let flags = OpenFlags::default() | OpenFlags::SQLITE_OPEN_URI;
                 Connection::open_with_flags(format!("file:/{name}?vfs=memdb"), flags)?
