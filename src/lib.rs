@@ -37,9 +37,9 @@ pub mod cli;
 #[cfg(feature = "tower")]
 pub use redeliver_harness::tower;
 pub use redeliver_harness::{
-    Anomaly, Contract, Counterexample, Delivery, DeliveryModel, Effects, Error, Guarantee, Harness, History, InFlight,
-    Inconclusive, IntoOutcome, Isolation, KeyValue, KeyValueTransaction, Message, Messages, Observation, Outcome,
-    Prepared, Process, Receipt, Searched, Store, UnknownModel, Verdict, history,
+    Anomaly, Bounds, Complete, Contract, Counterexample, Delivery, DeliveryModel, Effects, Error, Guarantee, Harness,
+    History, InFlight, Inconclusive, IntoOutcome, Isolation, KeyValue, KeyValueTransaction, Message, Messages,
+    Observation, Outcome, Prepared, Process, Receipt, Searched, Store, UnknownModel, Verdict, history,
 };
 /// What threads of one process claim from each other, in every interleaving, by loom.
 #[cfg(feature = "threads")]
@@ -50,6 +50,9 @@ pub use redeliver_harness::{Sqlite, rusqlite, sqlite};
 
 /// A store of claims of your own, under ready-made cases.
 pub use redeliver_harness::suite;
+
+#[doc(hidden)]
+pub use redeliver_harness::Explored;
 
 /// proptest, whose strategies generate messages: there a strategy is what is called a *generator* here.
 pub use redeliver_harness::proptest;

@@ -59,6 +59,7 @@ impl OnStore {
             faults: how.faults,
             cases: how.cases,
             seed: how.seed,
+            complete: how.complete,
         }
     }
 }

@@ -4,7 +4,8 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use crate::{
-    Contract, Delivery, DeliveryModel, Error, History, IntoOutcome, Messages, Observation, Prepared, Store, Verdict,
+    Bounds, Contract, Delivery, DeliveryModel, Error, History, IntoOutcome, Messages, Observation, Prepared, Store,
+    Verdict,
     check::{Options, Survey},
     history::Label,
     invariants::Invariants,
@@ -195,6 +196,41 @@ impl<S: Store, C: 'static> Harness<S, C> {
     #[must_use]
     pub fn processes(mut self, processes: usize) -> Self {
         self.options.set_processes(processes);
+        self
+    }
+
+    /// Instead of histories with a few faults, every execution of a bounded workload is searched: messages of which copies are
+    /// dealt to processes in advance ([`DeliveryModel::dealt`]), in every order in which their steps can come, with every
+    /// crash. Of executions that differ only in the order of what commutes, one is run.
+    ///
+    /// That no execution fails is then known of this workload, and of no other: nothing fails or loses a reply in it, and the
+    /// clock moves only where nobody can go on. What is not controlled (background work, spawned tasks, timers, several
+    /// things at once in one handler) makes the verdict inconclusive, by name, and so does a workload with more executions
+    /// than [`Bounds::executions`]. It replaces `model`, `messages`, `processes`, `faults` and `cases`.
+    ///
+    /// ```
+    /// use redeliver_harness::{Bounds, Delivery, Error, Harness, KeyValue, Verdict};
+    ///
+    /// let check = || Harness::new(KeyValue::new("bank").observe_prefix("paid")).complete(Bounds::default());
+    /// let once = async |bank: &KeyValue, m: &Delivery<i64>| {
+    ///     bank.put_if_absent(&format!("paid:{}", m.id()), "100", None).await.map(drop)
+    /// };
+    /// let Verdict::Holds(searched) = check().verdict(1..1000i64, once) else { panic!("it is one step") };
+    /// assert_eq!(searched.complete.map(|complete| complete.executions), Some(28));
+    ///
+    /// let twice = async |bank: &KeyValue, m: &Delivery<i64>| {
+    ///     if bank.get(m.id()).await?.is_none() {
+    ///         bank.add(&format!("paid:{}", m.id()), *m.payload()).await?;
+    ///         bank.put(m.id(), "seen").await?;
+    ///     }
+    ///     Ok::<(), Error>(())
+    /// };
+    /// let verdict = check().verdict(1..1000i64, twice);
+    /// assert_eq!(verdict.anomaly().map(|anomaly| anomaly.name()), Some("twice"));
+    /// ```
+    #[must_use]
+    pub fn complete(mut self, bounds: Bounds) -> Self {
+        self.options.complete = Some(bounds);
         self
     }
 

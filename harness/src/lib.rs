@@ -27,6 +27,8 @@ pub mod tower;
 mod verdict;
 mod world;
 
+#[doc(hidden)]
+pub use check::Explored;
 pub use contract::{Contract, Guarantee, InFlight};
 pub use delivery::{DeliveryModel, UnknownModel};
 pub use error::Error;
@@ -37,12 +39,13 @@ pub use messages::Messages;
 pub use oracle::Anomaly;
 pub use outcome::{IntoOutcome, Outcome};
 pub use prepared::Prepared;
+pub use search::complete::Bounds;
 #[cfg(feature = "sqlite")]
 pub use store::sqlite;
 #[cfg(feature = "sqlite")]
 pub use store::sqlite::Sqlite;
 pub use store::{Effects, Isolation, KeyValue, KeyValueTransaction, Observation, Process, Receipt, Store};
-pub use verdict::{Counterexample, Inconclusive, Searched, Verdict};
+pub use verdict::{Complete, Counterexample, Inconclusive, Searched, Verdict};
 
 /// A public dependency: its strategies generate messages.
 pub use proptest;

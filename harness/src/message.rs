@@ -13,7 +13,7 @@ use std::{
 
 use crate::{
     Error, Process,
-    machine::{Act, Clock, Operation, OperationTurn as Turn, operate, trace::Injected},
+    machine::{Act, Clock, Operation, OperationTurn as Turn, operate, touches, trace::Injected},
 };
 
 /// What a producer sent, once: one intent, written `m0` by its place.
@@ -152,6 +152,8 @@ impl Operation for Acknowledge {
 
     fn act(&mut self, turn: &mut Turn) -> Act<Self::Output> {
         let broken = || Err(Error::Injected { cause: "the connection to the broker broke" });
+        // It is between this process and its broker.
+        touches(|| []);
         let fault = turn.fault();
         turn.facts.can_fail = true;
         turn.facts.can_lose_reply = true;

@@ -4,8 +4,8 @@
 use std::panic::Location;
 
 use crate::{
-    DeliveryModel, Error, History, Verdict,
-    check::{self, Options, Survey},
+    Bounds, DeliveryModel, Error, History, Verdict,
+    check::{self, Explored, Options, Survey},
     subject::Subject,
 };
 
@@ -74,6 +74,12 @@ impl Prepared {
         self
     }
 
+    /// As [`Harness::complete`](crate::Harness::complete).
+    pub fn complete(mut self, bounds: Bounds) -> Self {
+        self.options.complete = Some(bounds);
+        self
+    }
+
     /// As [`Harness::named`](crate::Harness::named).
     pub fn named(mut self, test: &str) -> Self {
         self.options.name = Some(test.to_owned());
@@ -117,6 +123,16 @@ impl Prepared {
     #[doc(hidden)]
     pub fn survey(&mut self) -> Result<Survey, Error> {
         check::survey(self.subject.as_mut(), &self.options)
+    }
+
+    /// Every execution within these bounds, by what it came to; without `reduces`, also those that differ only in the order of
+    /// what commutes. Of so many, the first, a history is made and replayed. For tests of the harness itself.
+    ///
+    /// # Errors
+    /// What a store met.
+    #[doc(hidden)]
+    pub fn explored(&mut self, bounds: Bounds, reduces: bool, remake: usize) -> Result<Explored, Error> {
+        check::explored(self.subject.as_mut(), &self.options, bounds, reduces, remake)
     }
 
     /// As [`Harness::remade`](crate::Harness::remade).

@@ -9,6 +9,7 @@ use crate::{
     history::Published,
     machine::{
         Turn,
+        chooser::Chooser,
         trace::{Detail, Replay},
     },
 };
@@ -59,6 +60,11 @@ pub(crate) trait Subject {
         false
     }
 
+    /// Whether every store tells what its operations touch. If not, anything may touch anything.
+    fn tells_footprints(&self) -> bool {
+        false
+    }
+
     /// The messages that are searched, smallest workload first, with at most so many messages each.
     fn workloads(&self, at_most: usize) -> Vec<Workload>;
 
@@ -84,6 +90,16 @@ pub(crate) enum Job<'a> {
     Replay(&'a History),
     /// Deliver its messages as this reference run says.
     Reference(&'a History, &'a Reference),
+    /// Deliver its messages while somebody says who goes next.
+    Chosen(&'a History, &'a dyn Chooser),
+}
+
+impl<'a> Job<'a> {
+    /// The history whose messages are delivered.
+    pub(crate) fn history(self) -> &'a History {
+        let (Job::Replay(history) | Job::Reference(history, _) | Job::Chosen(history, _)) = self;
+        history
+    }
 }
 
 /// A run in which each message that takes part is delivered exactly once, one after the other.

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use crate::{
-    History,
+    Bounds, History,
     history::Fault,
     oracle::Anomaly,
     report::{self, Told, Usual},
@@ -54,6 +54,26 @@ pub struct Searched {
     pub before: u64,
     /// Faults of a history that somebody gave which did not act, and why.
     pub unused: Vec<(Fault, &'static str)>,
+    /// How far a complete search went, where it was one.
+    pub complete: Option<Complete>,
+}
+
+/// How far a complete search went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Complete {
+    /// How large its workload is.
+    pub bounds: Bounds,
+    /// So many executions went to their end. Any two of them differ in more than the order of what commutes.
+    pub executions: u64,
+    /// So many more were left as soon as it was clear that they come to what another one came to.
+    pub cut: u64,
+    /// About so many schedules there are, all in all.
+    pub schedules: u128,
+    /// They are all that there are.
+    pub every: bool,
+    /// A store does not tell what its operations touch, so that everything was taken to conflict with everything.
+    pub blind: bool,
 }
 
 /// The smallest history that was found to break the handler, and everything that is known of it.
@@ -79,9 +99,9 @@ pub struct Inconclusive {
 }
 
 impl Searched {
-    /// How many histories were replayed in all.
+    /// How many histories were replayed in all, or executions.
     pub fn total(&self) -> u64 {
-        self.histories.iter().sum::<u64>() + self.random
+        self.complete.map_or(0, |complete| complete.executions) + self.histories.iter().sum::<u64>() + self.random
     }
 
     /// How often a fault of this kind acted in random histories.

@@ -241,7 +241,7 @@ where
     O: IntoOutcome,
 {
     fn run(&mut self, job: Job<'_>, detail: Detail) -> Result<Replay, Error> {
-        let (Job::Replay(history) | Job::Reference(history, _)) = job;
+        let history = job.history();
         let (published, made) = &self.workloads[self.last];
         debug_assert_eq!(*published, history.messages, "messages are made before they are delivered");
         let mut messages = made.clone();
@@ -249,8 +249,13 @@ where
         let mut until = Duration::ZERO;
         let works = self.boot.works();
         let mut rests_between = false;
+        let mut chooser = None;
         let (faults, turns) = match job {
             Job::Replay(history) => (&history.faults[..], None),
+            Job::Chosen(_, chosen) => {
+                chooser = Some(chosen);
+                (&[][..], None)
+            }
             Job::Reference(_, reference) => {
                 until = reference.until;
                 rests_between = reference.rests_between;
@@ -280,6 +285,7 @@ where
             until,
             copies_vary: self.vary.is_some(),
             habits: &self.habits,
+            chooser,
         };
         let mut stage = Stage {
             store: &mut self.store,
@@ -420,14 +426,12 @@ where
     O: IntoOutcome,
 {
     fn run(&mut self, job: Job<'_>, detail: Detail) -> Result<Replay, Error> {
-        let (Job::Replay(history) | Job::Reference(history, _)) = job;
-        self.make(history)?;
+        self.make(job.history())?;
         self.body.run(job, detail)
     }
 
     fn run_elsewhere(&mut self, job: Job<'_>, detail: Detail) -> Result<Replay, Error> {
-        let (Job::Replay(history) | Job::Reference(history, _)) = job;
-        self.make(history)?;
+        self.make(job.history())?;
         let body = &mut self.body;
         thread::scope(|scope| scope.spawn(|| body.run(job, detail)).join())
             .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -451,6 +455,10 @@ where
 
     fn has_background(&self) -> bool {
         !self.body.boot.works.is_empty() || self.body.habits.waits_elsewhere.get()
+    }
+
+    fn tells_footprints(&self) -> bool {
+        self.body.store.tells_footprints()
     }
 
     fn workloads(&self, at_most: usize) -> Vec<Workload> {

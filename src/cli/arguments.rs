@@ -5,7 +5,7 @@ use clap::{
     builder::{PossibleValuesParser, TypedValueParser},
     value_parser,
 };
-use redeliver_harness::{DeliveryModel, history::Fault};
+use redeliver_harness::{Bounds, DeliveryModel, history::Fault};
 
 use super::{
     Arguments, Checked, Complaint, How, Program,
@@ -35,6 +35,33 @@ pub(super) struct Much {
 impl Default for Much {
     fn default() -> Self {
         Self { messages: 2, processes: 2, faults: None, cases: 256, seed: 0 }
+    }
+}
+
+/// A complete search instead of that.
+#[derive(Args)]
+pub(super) struct Completely {
+    /// Every execution of so many messages, with so many copies of each dealt to so many processes in advance, instead of
+    /// histories with a few faults under a model
+    #[arg(long, conflicts_with_all = ["model", "faults", "cases", "seed"])]
+    complete: bool,
+    /// With `--complete`: so many copies of each message
+    #[arg(long, value_name = "N", default_value_t = 2, requires = "complete", value_parser = value_parser!(u8).range(1..=4))]
+    copies: u8,
+    /// With `--complete`: at most so many crashes in one execution
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "complete", value_parser = value_parser!(u8).range(0..=4))]
+    crashes: u8,
+    /// With `--complete`: after so many executions it is given up, which is no pass
+    #[arg(long, value_name = "N", default_value_t = 1_000_000, requires = "complete")]
+    executions: u64,
+}
+
+impl Completely {
+    /// How large the workload is, if it is to be a complete search.
+    pub(super) fn bounds(&self, much: &Much) -> Option<Bounds> {
+        let bounds = Bounds::default().messages(much.messages.into()).processes(much.processes.into());
+        let bounds = bounds.copies(self.copies.into()).crashes(self.crashes.into()).executions(self.executions);
+        self.complete.then_some(bounds)
     }
 }
 
@@ -85,6 +112,7 @@ impl Program {
             faults: much.faults.map_or(USUAL_FAULTS, usize::from),
             cases: much.cases,
             seed: much.seed,
+            complete: None,
         }
     }
 

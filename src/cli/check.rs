@@ -4,8 +4,8 @@ use clap::Args;
 use redeliver_harness::DeliveryModel;
 
 use super::{
-    Answer, Complaint, Program,
-    arguments::{Much, On, Printed, fault_parser, model_parser},
+    Answer, Complaint, How, Program,
+    arguments::{Completely, Much, On, Printed, fault_parser, model_parser},
     words,
 };
 
@@ -22,6 +22,8 @@ pub(super) struct Check {
     model: DeliveryModel,
     #[command(flatten)]
     much: Much,
+    #[command(flatten)]
+    completely: Completely,
     /// It is no pass if no fault of this kind acted; may be said several times
     #[arg(long, value_name = "FAULT", value_parser = fault_parser())]
     must_act: Vec<String>,
@@ -33,7 +35,8 @@ impl Check {
     pub(super) fn run(&self, program: &Program) -> Result<Answer, Complaint> {
         let checked = program.named(&self.strategy)?;
         let on = self.on.of(checked)?;
-        let verdict = on.check.verdict(&program.how(checked, on, self.model, &self.much));
+        let how = program.how(checked, on, self.model, &self.much);
+        let verdict = on.check.verdict(&How { complete: self.completely.bounds(&self.much), ..how });
         Ok(words::answer(checked, &verdict.if_acted(&self.must_act), self.printed.format))
     }
 }

@@ -1,6 +1,6 @@
 //! What a command line is around: [`Checked`], a row of its table, and what is expected of it.
 
-use redeliver_harness::{Anomaly, DeliveryModel, Error, History, Prepared, Verdict};
+use redeliver_harness::{Anomaly, Bounds, DeliveryModel, Error, History, Prepared, Verdict};
 
 /// How something is checked, as the command line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +22,8 @@ pub struct How {
     pub cases: u64,
     /// The seed of those.
     pub seed: u64,
+    /// Set for a complete search instead, of a workload of this size.
+    pub complete: Option<Bounds>,
 }
 
 /// Something that can be checked in any way that a command line asks for. A closure that makes a [`Prepared`] is; whoever
@@ -56,6 +58,10 @@ impl<F: Fn() -> Prepared + Send + Sync> Check for F {
 
 impl How {
     fn asked_of(&self, prepared: Prepared) -> Prepared {
+        let prepared = match self.complete {
+            Some(bounds) => prepared.complete(bounds),
+            None => prepared,
+        };
         prepared
             .named(self.name)
             .replayed_by(&self.replayed_by)

@@ -1,7 +1,7 @@
 //! Runs the check of a strategy: on which store, how much, and whether to search or to replay.
 
 use redeliver_harness::{
-    Anomaly, Delivery, DeliveryModel, Error, Harness, History, Observation, Prepared, Process, Store, Verdict,
+    Anomaly, Bounds, Delivery, DeliveryModel, Error, Harness, History, Observation, Prepared, Process, Store, Verdict,
 };
 
 use crate::registry::{AMOUNTS, Entry};
@@ -23,12 +23,23 @@ pub struct Options {
     pub cases: u64,
     /// The seed of those.
     pub seed: u64,
+    /// Set for a complete search instead, of a workload of this size.
+    pub complete: Option<Bounds>,
 }
 
 impl Default for Options {
     fn default() -> Self {
         let model = DeliveryModel::at_least_once();
-        Self { store: StoreKind::Sqlite, model, messages: 2, processes: 2, faults: 2, cases: 256, seed: 0 }
+        Self {
+            store: StoreKind::Sqlite,
+            model,
+            messages: 2,
+            processes: 2,
+            faults: 2,
+            cases: 256,
+            seed: 0,
+            complete: None,
+        }
     }
 }
 
@@ -82,9 +93,12 @@ pub fn survey(entry: &'static Entry, options: &Options) -> Result<Vec<(History, 
 }
 
 fn prepared(entry: &Entry, options: &Options) -> Prepared {
-    entry
-        .on(options.store)
-        .unwrap_or_else(|| nowhere(entry, options.store))
+    let prepared = entry.on(options.store).unwrap_or_else(|| nowhere(entry, options.store));
+    let prepared = match options.complete {
+        Some(bounds) => prepared.complete(bounds),
+        None => prepared,
+    };
+    prepared
         .named(entry.name)
         .replayed_by(&replay_command(entry, options.store))
         .model(options.model)

@@ -4,6 +4,7 @@ mod bad_handlers;
 mod bad_input;
 mod bounded;
 mod cli;
+mod complete;
 mod contrasts;
 mod copies;
 mod detection;

@@ -3,6 +3,7 @@
 //! Each of these lives elsewhere; here is only the order in which they are called. What a check in a test does besides
 //! (variables, files, the panic) is `in_a_test`; what a search that found nothing is worth, `worth`.
 
+mod complete;
 mod in_a_test;
 mod settings;
 #[cfg(test)]
@@ -11,10 +12,12 @@ mod worth;
 
 use std::ops::ControlFlow;
 
+pub use complete::Explored;
+pub(crate) use complete::explored;
 pub(crate) use in_a_test::{asked_for, in_a_test, name as name_of_test, tried};
 
 use crate::{
-    Anomaly, Contract, DeliveryModel, Error, History, Observation, Searched, Verdict,
+    Anomaly, Bounds, Contract, DeliveryModel, Error, History, Observation, Searched, Verdict,
     history::{FAULTS, Fault, Line},
     machine::{
         execution,
@@ -38,6 +41,8 @@ pub(crate) struct Options {
     /// Only faults of these kinds are searched, by their words; of every kind where none is named. Random ones are of all.
     pub(crate) only: &'static [&'static str],
     pub(crate) skips: bool,
+    /// Set for a complete search, instead of the one by fault count and the random one.
+    pub(crate) complete: Option<Bounds>,
     /// How many random histories come after those with so many faults, and their seed.
     pub(crate) random: Cases,
     /// The kinds of faults without which a pass is worth nothing, by their words.
@@ -57,6 +62,7 @@ impl Default for Options {
             faults: 2,
             only: &[],
             skips: true,
+            complete: None,
             random: Cases { count: 256, seed: 0 },
             must_act: Vec::new(),
             name: None,
@@ -193,6 +199,9 @@ fn or_inconclusive(verdict: Result<Verdict, Error>) -> Verdict {
 }
 
 fn searched_verdict(subject: &mut dyn Subject, options: &Options) -> Result<Verdict, Error> {
+    if let Some(bounds) = options.complete {
+        return complete::verdict(subject, options, bounds);
+    }
     if let Some(reason) = unknown_fault(&options.must_act) {
         return Ok(inconclusive(reason, Searched::default(), Usual::Nothing));
     }

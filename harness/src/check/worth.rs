@@ -30,6 +30,25 @@ pub(super) fn of_a_pass(
     Ok(Verdict::Holds(searched).if_acted(&options.must_act))
 }
 
+/// The verdict where no execution of a complete search of these messages fails.
+pub(super) fn of_a_complete_pass(
+    subject: &mut dyn Subject,
+    oracle: &mut Oracle,
+    options: &Options,
+    history: &History,
+    mut searched: Searched,
+) -> Result<Verdict, Error> {
+    if let Some(reason) = oracle.not_tried(subject, std::slice::from_ref(history))? {
+        return Ok(inconclusive(reason.to_owned(), searched, Usual::Nothing));
+    }
+    let visibility = oracle.visibility(subject, history)?;
+    if let Some(why) = visibility.nothing_can_be_seen() {
+        return Ok(inconclusive(why.to_owned(), searched, Usual::NothingSeen));
+    }
+    searched.unseen.extend(visibility.unseen.iter().map(|message| format!("m{message}")));
+    Ok(Verdict::Holds(searched).if_acted(&options.must_act))
+}
+
 /// Whether what is kept to know messages again grows beyond what the contract allows; the verdict if it does, or if that
 /// cannot be told.
 fn beyond_bounds(

@@ -5,11 +5,14 @@
 mod at_least_once;
 mod at_most_once;
 mod copies;
+mod dealt;
 mod kafka;
 mod partitions;
 mod request_reply;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_dealt;
 
 use std::{fmt, hash, time::Duration};
 
@@ -82,19 +85,40 @@ impl DeliveryModel {
         Self(&kafka::KAFKA_BLOCKING)
     }
 
+    /// So many copies of each message, 1 to 4, are dealt round-robin to the processes in advance; each process handles its own
+    /// one after the other, and after a crash goes on with the one that it had. By name `dealt`, which is of two copies,
+    /// `dealt-1`, `dealt-3` and `dealt-4`.
+    ///
+    /// No broker does: it is the bounded workload of a complete search, and not among [`names`](Self::names).
+    pub const fn dealt(copies: usize) -> Self {
+        let last = dealt::DEALT.len() - 1;
+        Self(
+            &dealt::DEALT[if copies == 0 {
+                0
+            } else if copies > last {
+                last
+            } else {
+                copies - 1
+            }],
+        )
+    }
+
     /// The model of this name.
     ///
     /// # Errors
     /// [`UnknownModel`] if there is none.
     pub fn named(name: &str) -> Result<Self, UnknownModel> {
+        let dealt = dealt::DEALT.iter().map(|model| model as &'static dyn Rules);
         MODELS
             .iter()
+            .copied()
+            .chain(dealt)
             .find(|model| model.name() == name)
-            .map(|model| Self(*model))
+            .map(Self)
             .ok_or_else(|| UnknownModel { name: name.to_owned() })
     }
 
-    /// The names of all models, in the order of the registry.
+    /// The names of all models of brokers, in the order of the registry.
     pub fn names() -> Vec<&'static str> {
         MODELS.iter().map(|model| model.name()).collect()
     }
@@ -176,6 +200,11 @@ pub(crate) trait Rules: Sync {
         true
     }
 
+    /// How many copies of each message are dealt to the processes in advance, if they are.
+    fn deals(&self) -> Option<usize> {
+        None
+    }
+
     /// Whether somebody hears what a handler replies, and compares it.
     fn compares_replies(&self) -> bool {
         false
@@ -215,6 +244,15 @@ pub(crate) trait Queue {
 
     /// The broker got a second copy of this message (a producer's retry), due now. Which copy that is.
     fn duplicate(&mut self, message: usize, now: Duration) -> CopyId;
+
+    /// There are so many processes, before anything is published: for a model that says in advance which of them gets what.
+    fn deal(&mut self, _processes: usize) {}
+
+    /// The next copy that this process is to have, if the model says that in advance, and it is due and nothing is in
+    /// progress there.
+    fn due_at(&self, _process: usize, _now: Duration) -> Option<CopyId> {
+        None
+    }
 
     /// The next copy that is due, earliest published first, of those that `may` be handed out.
     fn due(&self, now: Duration, may: &mut dyn FnMut(&HeldCopy) -> bool) -> Option<CopyId>;

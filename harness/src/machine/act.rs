@@ -19,6 +19,9 @@ use crate::{
     history::{Coordinate, DeliveryName, Fault, Place, TaskName},
 };
 
+/// So far apart are the seeds of two copies that were dealt: no copy has so many attempts.
+const DEALT_APART: u64 = 1 << 16;
+
 impl Run<'_> {
     /// Hands a copy to a process. The task that handles it.
     pub(super) fn deliver(&mut self, copy: CopyId, origin: Origin, process: usize) -> Result<TaskId, Error> {
@@ -60,7 +63,12 @@ impl Run<'_> {
         }
         let before = |earlier: &usize| self.queue.copy(CopyId(*earlier)).message == delivery.message;
         let before = if self.plan.copies_vary { (0..copy.0).filter(before).count() as u32 } else { 0 };
-        let seed = (delivery.message as u64) << 32 | u64::from(delivery.number);
+        let number = match self.plan.rules.deals() {
+            // Which of two copies comes first must not matter to either: one that does not know of the other cannot tell.
+            Some(_) => (copy.0 / self.plan.messages) as u64 * DEALT_APART + u64::from(self.queue.copy(copy).attempts),
+            None => u64::from(delivery.number),
+        };
+        let seed = (delivery.message as u64) << 32 | number;
         let (began, ahead) = (self.desk.clock().now(), self.ahead(process));
         Supplied { began, seed, copy: before, ahead, ..Supplied::default() }
     }
@@ -106,7 +114,7 @@ impl Run<'_> {
     /// on that releases it; nor where invariants are looked at after each. Nobody asks before synchronous code ran here.
     fn further(&self, task: TaskId, number: u32) -> u32 {
         const MOST: u32 = 1_000;
-        if !self.desk.steps() {
+        if !self.desk.steps() || self.plan.chooser.is_some() {
             return 0;
         }
         let alone = !self.plan.habits.concurrent.get() && self.spawned == 0 && !self.has_invariants;

@@ -5,6 +5,7 @@
 
 mod crowd;
 mod ticket;
+mod touched;
 
 use std::{
     cell::{Cell, RefCell},
@@ -26,8 +27,10 @@ pub(crate) use self::ticket::{Registered, Terms, Ticket, lives, now, release_loc
 #[cfg(feature = "sqlite")]
 pub(crate) use self::ticket::{acted_further, allowance, give_up};
 pub(super) use self::ticket::{step_begins, step_ends};
+pub(crate) use self::touched::touches;
 use super::{
     clock::Clock,
+    footprint::Access,
     trace::{Detail, Facts, Injected, Words},
 };
 use crate::{history::TaskName, store::Process};
@@ -69,6 +72,12 @@ pub(crate) struct Desk {
     allowance: Cell<u32>,
     /// Somebody asked how many, since this desk was made.
     steps: Cell<bool>,
+    /// Somebody wants to know what operations touch.
+    watches: Cell<bool>,
+    /// What they touched since that was last asked.
+    touched: RefCell<Vec<Access>>,
+    /// The operation that acts has said what it touches.
+    told: Cell<bool>,
 }
 
 /// A task of the machine, by its place.
@@ -169,6 +178,9 @@ impl Desk {
             trouble: RefCell::new(None),
             allowance: Cell::new(0),
             steps: Cell::new(false),
+            watches: Cell::new(false),
+            touched: RefCell::default(),
+            told: Cell::new(false),
         }))
     }
 

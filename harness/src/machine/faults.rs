@@ -185,7 +185,7 @@ impl Run<'_> {
     }
 
     /// The process dies with every delivery that it had; the broker hears nothing.
-    fn crash(&mut self, process: &Process) {
+    pub(super) fn crash(&mut self, process: &Process) {
         // First the handles die, so that no drop guard reaches a store.
         self.desk.kill(process.index());
         let lost: Vec<TaskId> = (0..self.tasks.len())

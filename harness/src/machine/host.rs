@@ -7,7 +7,8 @@ use std::task::Waker;
 use redeliver_point::host::{Acted, Fault, Granted, Host, Registered, Turn};
 
 use super::{
-    desk::{self, Ticket, step_begins, step_ends},
+    desk::{self, Ticket, step_begins, step_ends, touches},
+    footprint::Access,
     trace::{Facts, Injected, Words},
 };
 
@@ -63,6 +64,7 @@ impl Turn for Waiting {
             suffered,
             ..Facts::default()
         };
+        touches(|| [Access::ELSEWHERE]);
         let words = self.0.wants_words().then(|| {
             let (what, result) = (acted.label.to_owned(), acted.result.to_owned());
             Box::new(Words { what, result, ..Words::default() })

@@ -9,11 +9,13 @@ mod activity;
 mod aims;
 #[cfg(feature = "sqlite")]
 pub(crate) mod baton;
+pub(crate) mod chooser;
 mod clock;
 mod desk;
 mod disturbed;
 pub(crate) mod execution;
 mod faults;
+pub(crate) mod footprint;
 mod host;
 mod invariants;
 mod lull;
@@ -49,7 +51,7 @@ pub(crate) use activity::Activity;
 pub(crate) use clock::Clock;
 #[cfg(feature = "sqlite")]
 pub(crate) use desk::{Grant, Ticket, acted_further, allowance, give_up};
-pub(crate) use desk::{lives, now, release_locks};
+pub(crate) use desk::{lives, now, release_locks, touches};
 pub(crate) use disturbed::disturbed;
 pub(crate) use operation::{Act, Operation, Turn as OperationTurn, operate};
 pub(crate) use plan::{Background, Call, Habits, Handlers, Plan, Turn};

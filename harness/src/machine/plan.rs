@@ -1,6 +1,6 @@
 //! What the machine is asked to do: a history to replay, or a reference run.
 
-use super::{task::Work, trace::Supplied};
+use super::{chooser::Chooser, task::Work, trace::Supplied};
 use crate::{
     Error,
     contract::Recalled,
@@ -36,6 +36,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) copies_vary: bool,
     /// The machine notes here what it sees.
     pub(crate) habits: &'a Habits,
+    /// Who says what happens next, where it is not the scheduling order.
+    pub(crate) chooser: Option<&'a dyn Chooser>,
 }
 
 /// Work of a process that no message asks for: a round of it every so often.

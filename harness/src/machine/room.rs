@@ -35,6 +35,7 @@ impl Room {
             (None, Some((model, queue))) if model == plan.rules.name() => queue,
             (None, _) => plan.rules.queue(),
         };
+        queue.deal(plan.processes);
         queue.publish(plan.messages, plan.keys);
         queue
     }

@@ -48,6 +48,9 @@ impl Run<'_> {
     }
 
     fn next_thing(&mut self) -> Result<bool, Error> {
+        if let Some(chooser) = self.plan.chooser {
+            return self.next_chosen(chooser);
+        }
         if let Some(task) = self.choose() {
             self.last = Some(task);
             self.take_turn(task)?;
@@ -178,12 +181,11 @@ impl Run<'_> {
     }
 
     fn deliver_due(&mut self, copy: CopyId) -> Result<(), Error> {
-        let held = self.queue.copy(copy);
-        let message = held.message;
-        let (origin, process) = match (held.attempts, copy.0 < self.plan.messages || self.plan.turns.is_some()) {
-            (0, true) => (Origin::First, 0),
-            (0, false) => (Origin::Copy, 0),
-            _ => (Origin::Redelivery, self.plan.rules.redelivers_to(self.homes[message], self.plan.processes)),
+        let origin = self.origin(copy);
+        let last = self.homes[self.queue.copy(copy).message];
+        let process = match origin {
+            Origin::Redelivery => self.plan.rules.redelivers_to(last, self.plan.processes),
+            _ => 0,
         };
         let process = self.queue.goes_to(copy).unwrap_or(process);
         self.deliver(copy, origin, process)?;
@@ -246,7 +248,7 @@ impl Run<'_> {
         }
     }
 
-    fn set_clock(&mut self, to: Duration) {
+    pub(super) fn set_clock(&mut self, to: Duration) {
         if to > self.desk.clock().now() {
             self.clock_shows(to);
             self.tokio_follows(to);

@@ -127,6 +127,7 @@ impl<S: Store, C: 'static, F> Stage<S, C, F> {
             until: std::time::Duration::ZERO,
             copies_vary: false,
             habits: &Habits::default(),
+            chooser: None,
         };
         Machine::on_this_thread(|machine| machine.replay(&plan, self, Detail::Words))
     }

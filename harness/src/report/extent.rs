@@ -1,6 +1,6 @@
 //! How far a search went, in words, for a counterexample and for a check that passes.
 
-use crate::Searched;
+use crate::{Complete, Searched};
 
 use super::text::{counted, thousands};
 
@@ -8,6 +8,10 @@ use super::text::{counted, thousands};
 pub(super) fn until_found(searched: &Searched, found_with: usize) -> Option<String> {
     if searched.alone {
         return Some(ALONE.to_owned());
+    }
+    if let Some(complete) = &searched.complete {
+        let executions = counted(complete.executions, "execution", "executions");
+        return Some(format!("{executions} of {}", complete.bounds));
     }
     if searched.random > 0 {
         return Some(as_a_whole(searched));
@@ -53,6 +57,9 @@ pub(super) fn enumerated(searched: &Searched) -> String {
     if searched.alone {
         return ALONE.to_owned();
     }
+    if let Some(complete) = &searched.complete {
+        return completely(complete);
+    }
     let complete: u64 = searched.histories.iter().take(searched.faults + 1).sum();
     let beyond: u64 = searched.histories.iter().skip(searched.faults + 1).sum();
     let whole = format!("every history {}{} ({})", up_to(searched.faults), kinds(searched), thousands(complete));
@@ -62,6 +69,26 @@ pub(super) fn enumerated(searched: &Searched) -> String {
         (Further::One(level), _) => format!("{whole}, then {} with {level}", thousands(beyond)),
         (Further::Several, _) => format!("{whole}, then {} with more", thousands(beyond)),
     }
+}
+
+/// `complete: 28 executions, every one of 2 messages × 2 copies × 2 processes × 1 crash (of about 210 schedules)`.
+fn completely(complete: &Complete) -> String {
+    let executions = counted(complete.executions, "execution", "executions");
+    let mut text = match complete.every {
+        true => format!("complete: {executions}, every one of {}", complete.bounds),
+        false => format!("not complete: {executions} of {}", complete.bounds),
+    };
+    if complete.cut > 0 {
+        text.push_str(&format!(", and {} cut short", thousands(complete.cut)));
+    }
+    match u64::try_from(complete.schedules) {
+        Ok(schedules) => text.push_str(&format!(" (about {} schedules)", thousands(schedules))),
+        Err(_) => text.push_str(" (more schedules than can be counted)"),
+    }
+    if complete.blind {
+        text.push_str("; a store does not say what its operations touch, so that all of them count as conflicting");
+    }
+    text
 }
 
 /// The numbers of faults beyond those that were searched wholly.

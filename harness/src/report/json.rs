@@ -223,6 +223,20 @@ struct Extent<'a> {
     deadlines: bool,
     unseen: &'a [String],
     unused: Vec<Idle>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    complete: Option<Completely>,
+}
+
+#[derive(Serialize)]
+struct Completely {
+    messages: usize,
+    copies: usize,
+    processes: usize,
+    crashes: usize,
+    executions: u64,
+    cut: u64,
+    every: bool,
+    blind: bool,
 }
 
 #[derive(Serialize)]
@@ -256,5 +270,15 @@ fn extent(searched: &Searched) -> Extent<'_> {
         deadlines: searched.deadlines,
         unseen: &searched.unseen,
         unused: searched.unused.iter().map(idle).collect(),
+        complete: searched.complete.map(|complete| Completely {
+            messages: complete.bounds.messages,
+            copies: complete.bounds.copies,
+            processes: complete.bounds.processes,
+            crashes: complete.bounds.crashes,
+            executions: complete.executions,
+            cut: complete.cut,
+            every: complete.every,
+            blind: complete.blind,
+        }),
     }
 }

@@ -19,15 +19,18 @@ pub(crate) enum Usual {
     NothingSeen,
     /// A history was too large to be judged.
     TooLarge,
+    /// A workload was too large to be searched completely.
+    TooMany,
     /// The reason says it all.
     Nothing,
 }
 
 /// A check that holds, and what that is worth.
 pub(crate) fn passed(test: &str, searched: &Searched) -> String {
-    let what = match searched.alone {
-        true => "the history passes".to_owned(),
-        false => format!("holds in {} searched", counted(searched.total(), "history", "histories")),
+    let what = match (searched.alone, searched.complete) {
+        (true, _) => "the history passes".to_owned(),
+        (false, Some(complete)) => format!("holds in {}", counted(complete.executions, "execution", "executions")),
+        (false, None) => format!("holds in {} searched", counted(searched.total(), "history", "histories")),
     };
     format!("{}: {what}\n\n{}", escape(test), worth(searched))
 }
@@ -57,6 +60,10 @@ impl Usual {
                  is to bring about",
             ),
             Usual::TooLarge => Some("many messages without an order among them. Take fewer of them, or fewer faults"),
+            Usual::TooMany => Some(
+                "more steps in a handler than a complete search is for. Take fewer messages, copies or crashes, or allow more \
+                 executions",
+            ),
             Usual::Nothing => None,
         }
     }

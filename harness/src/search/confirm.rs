@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What makes a handler differ from one replay to the next.
-const CAUSES: &str = "usually a static or a thread-local that outlives a replay, the order of a hash map, a `select!` that is \
+pub(super) const CAUSES: &str = "usually a static or a thread-local that outlives a replay, the order of a hash map, a `select!` that is \
                       not `biased`, the wall clock, or randomness of the handler's own: take times, randomness and ids \
                       from the delivery";
 

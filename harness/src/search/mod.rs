@@ -11,6 +11,7 @@ mod aim;
 mod alike;
 mod by_fault_count;
 mod candidates;
+pub(crate) mod complete;
 mod confirm;
 mod edit;
 mod ladder;

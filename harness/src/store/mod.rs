@@ -69,6 +69,13 @@ pub trait Store: Send + 'static {
         false
     }
 
+    /// Whether operations of its handles say what they touch, and nothing else touches what is durable. A store of the
+    /// harness does; of another one everything is taken to conflict with everything.
+    #[doc(hidden)]
+    fn tells_footprints(&self) -> bool {
+        false
+    }
+
     /// A process died: whatever it left open is to be undone, as when a connection breaks. Does nothing by default.
     fn crash(&mut self, _process: &Process) {}
 }

@@ -29,6 +29,10 @@ impl Store for () {
     fn digest(&mut self) -> Result<Option<u64>, Error> {
         Ok(Some(0))
     }
+
+    fn tells_footprints(&self) -> bool {
+        true
+    }
 }
 
 macro_rules! tuple_of_stores {
@@ -65,6 +69,10 @@ macro_rules! tuple_of_stores {
 
             fn forget(&mut self, store: Label, loss: Loss, count: u32) -> bool {
                 $(self.$at.forget(store, loss, count))||+
+            }
+
+            fn tells_footprints(&self) -> bool {
+                true $(&& self.$at.tells_footprints())+
             }
 
             fn crash(&mut self, process: &Process) {

@@ -7,7 +7,7 @@
 //! is ever replayed here. `by_hand` and those beside it hold it against cases that were counted by hand.
 //!
 //! `on_key_value` and `on_sqlite` are the same programs as handlers that the harness runs. `agreement` holds its search
-//! against the enumerator (law 6), `stores` one store against the other (law 9).
+//! against the enumerator (law 6), `completely` the complete search against one that leaves nothing out, `stores` one store against the other (law 9).
 
 mod agreement;
 mod bank;
@@ -16,6 +16,7 @@ mod by_hand;
 mod by_hand_leases;
 mod by_hand_replies;
 mod by_hand_tasks;
+mod completely;
 pub mod cursor;
 mod enumerate;
 pub mod generate;

@@ -98,6 +98,7 @@ impl Ticket {
         let gone = on_desk(|desk| {
             let entry = desk.remove(self.id)?;
             facts.stepped = entry.stepped;
+            desk.touched_unless_told();
             desk.reports.borrow_mut().push_back(Report::Acted(entry.number, facts, words));
             Some(entry)
         });
@@ -109,6 +110,7 @@ impl Ticket {
     /// Tells that the operation found a lock taken, and for how long its store waits for one.
     pub(crate) fn blocked(&self, patience: Duration, words: Option<Box<Words>>) {
         on_desk(|desk| {
+            desk.touched_unless_told();
             if let Some(number) = desk.with(self.id, |entry| entry.number) {
                 desk.reports.borrow_mut().push_back(Report::Blocked(number, self.id, patience, words));
             }
@@ -131,6 +133,7 @@ pub(crate) fn allowance() -> u32 {
 pub(crate) fn acted_further(facts: Facts) {
     let facts = Facts { stepped: true, ..facts };
     on_desk(|desk| {
+        desk.touched_unless_told();
         if let Some((task, operations)) = desk.polled.get() {
             desk.polled.set(Some((task, operations + 1)));
             desk.allowance.set(desk.allowance.get().saturating_sub(1));

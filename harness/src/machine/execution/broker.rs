@@ -77,11 +77,12 @@ impl Follow<'_> {
 
     /// As what, and to which process, the broker hands out a copy by itself.
     pub(super) fn handed_out(&self, held: &HeldCopy, copy: CopyId) -> (Origin, usize) {
-        match (held.attempts, copy.0 < self.messages) {
+        let (origin, to) = match (held.attempts, copy.0 < self.messages) {
             (0, true) => (Origin::First, 0),
             (0, false) => (Origin::Copy, 0),
             _ => (Origin::Redelivery, self.rules.redelivers_to(self.homes[held.message], self.processes)),
-        }
+        };
+        (origin, self.queue.goes_to(copy).unwrap_or(to))
     }
 
     /// The execution's next event is this delivery.

@@ -115,6 +115,7 @@ impl<'a> Follow<'a> {
         messages: usize,
     ) -> Self {
         let mut queue = rules.queue();
+        queue.deal(processes);
         queue.publish(messages, &[]);
         Self {
             record,

@@ -190,7 +190,7 @@ impl Handlers for Stage<'_> {
 
 impl Subject for Bench {
     fn run(&mut self, job: Job<'_>, detail: Detail) -> Result<Replay, Error> {
-        let (Job::Replay(history) | Job::Reference(history, _)) = job;
+        let history = job.history();
         let message = |(place, published): (usize, &Published)| {
             let Payload::Written(amount) = &published.payload else { panic!("the bench writes its payloads") };
             let id = published.id.clone().unwrap_or(format!("m{place}"));
@@ -200,6 +200,7 @@ impl Subject for Bench {
         let mut until = Duration::ZERO;
         let (faults, turns) = match job {
             Job::Replay(history) => (&history.faults[..], None),
+            Job::Chosen(..) => return Err(Error::other("nobody chooses in tests of the oracle")),
             Job::Reference(_, reference) => {
                 self.references.set(self.references.get() + 1);
                 until = reference.until;
@@ -229,6 +230,7 @@ impl Subject for Bench {
             until,
             copies_vary: false,
             habits: &crate::machine::Habits::default(),
+            chooser: None,
         };
         let mut stage = Stage { bench: self, messages, memory: BTreeMap::new() };
         let mut replay = Machine::on_this_thread(|machine| machine.replay(&plan, &mut stage, detail))?;

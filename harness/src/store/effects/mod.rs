@@ -135,6 +135,10 @@ impl Store for Effects {
         Ok(())
     }
 
+    fn tells_footprints(&self) -> bool {
+        true
+    }
+
     fn digest(&mut self) -> Result<Option<u64>, Error> {
         Ok(Some(lock(&self.ledger).digest()))
     }

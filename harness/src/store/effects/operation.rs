@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::{Receipt, ledger::Ledger};
 use crate::{
     Error,
-    machine::{Act, Operation, OperationTurn as Turn, trace::Injected},
+    machine::{Act, Operation, OperationTurn as Turn, footprint::Access, touches, trace::Injected},
     store::Performer,
 };
 
@@ -31,6 +31,8 @@ impl Operation for Perform<'_> {
     type Output = Result<Receipt, Error>;
 
     fn act(&mut self, turn: &mut Turn) -> Act<Self::Output> {
+        // Each receipt has the next number, whatever it is for.
+        touches(|| [Access::write_all(std::ptr::from_ref(self.ledger).addr())]);
         turn.facts.can_fail = true;
         if turn.suffers(Injected::Fail) {
             self.say(turn, RESET.to_string());

@@ -5,6 +5,7 @@
 //! looked at in `observe`.
 
 mod command;
+mod footprint;
 mod isolation;
 mod losses;
 mod observe;
@@ -260,7 +261,13 @@ impl Store for KeyValue {
         *state.name() == *store.as_str() && state.forget(loss, count)
     }
 
+    fn tells_footprints(&self) -> bool {
+        true
+    }
+
     fn crash(&mut self, process: &Process) {
-        lock(&self.state).crashed(process);
+        let state = &mut *lock(&self.state);
+        footprint::of_a_crash(state, process);
+        state.crashed(process);
     }
 }

@@ -12,6 +12,7 @@ use std::{
 use super::{
     Isolation,
     command::Command,
+    footprint,
     state::{State, TransactionId},
     view::View,
 };
@@ -78,6 +79,7 @@ impl<C: Command> Operation for Autocommit<'_, C> {
     fn act(&mut self, turn: &mut Turn) -> Act<Self::Output> {
         let command = &self.command;
         let state = &mut *lock(self.state);
+        footprint::of_a_command(state, command);
         state.saw(turn.now());
         turn.facts.can_fail = true;
         if turn.suffers(Injected::Fail) {
@@ -111,14 +113,17 @@ impl<C: Command> Operation for Within<'_, C> {
         let state = &mut *lock(self.state);
         state.saw(turn.now());
         let Some(at) = state.place(self.transaction) else {
+            footprint::of_nothing();
             return failed(turn, || command.what(), ENDED);
         };
+        footprint::of_a_command_within(state, at, command);
         turn.facts.can_fail = true;
         if turn.suffers(Injected::Fail) {
             end(turn, state, at);
             return failed(turn, || command.what(), RESET);
         }
         if turn.must_give_up() {
+            footprint::of_a_lock_not_taken(state, None, command);
             end(turn, state, at);
             return wait(turn, || command.what());
         }
@@ -130,6 +135,7 @@ impl<C: Command> Operation for Within<'_, C> {
         turn.facts.locks = view.locks;
         turn.facts.reads_clock = view.read_clock;
         turn.facts.deadline = view.deadline;
+        footprint::of_a_lock_not_taken(state, Some(at), command);
         tell(turn, command, &reply, false);
         Act::Done(reply)
     }
@@ -145,6 +151,7 @@ impl Operation for Begin<'_> {
     fn act(&mut self, turn: &mut Turn) -> Act<Self::Output> {
         let what = || "begin".to_owned();
         let state = &mut *lock(self.state);
+        footprint::of_a_begin(state);
         state.saw(turn.now());
         turn.facts.can_fail = true;
         if turn.suffers(Injected::Fail) {
@@ -170,7 +177,9 @@ impl Operation for Commit<'_> {
         let what = || "commit".to_owned();
         let state = &mut *lock(self.state);
         state.saw(turn.now());
+        footprint::of_nothing();
         let Some(at) = state.place(self.transaction) else { return failed(turn, what, ENDED) };
+        footprint::of_a_commit(state, at);
         let (writes, overtaken) = (state.has_pending(at), state.is_overtaken(at));
         turn.facts.can_fail = true;
         turn.facts.can_lose_reply = writes && !overtaken;
@@ -207,6 +216,7 @@ impl Operation for RollBack<'_> {
         let what = || "rollback".to_owned();
         let state = &mut *lock(self.state);
         state.saw(turn.now());
+        footprint::of_nothing();
         let Some(at) = state.place(self.transaction) else { return failed(turn, what, ENDED) };
         end(turn, state, at);
         say(turn, what, || "ok".to_owned());
@@ -220,6 +230,7 @@ impl Operation for RollBack<'_> {
 
 /// Ends the open transaction at this place with nothing.
 fn end(turn: &mut Turn, state: &mut State, at: usize) {
+    footprint::of_an_end(state, at);
     if state.holds_locks(at) {
         turn.facts.locks = true;
         release_locks();

@@ -51,7 +51,7 @@ pub(super) struct State {
 #[derive(Debug)]
 pub(super) struct Open {
     id: TransactionId,
-    process: Process,
+    pub(super) process: Process,
     /// What it wrote, in the order of the first write to each key.
     pub(super) pending: Entries,
     /// What others have written over since it began, as it was then; only at `Snapshot`.

@@ -7,6 +7,7 @@ use std::{
 
 use super::{
     command::{Add, Command, CompareAndDelete, CompareAndSet, Delete, Expire, Get, Put, PutIfAbsent},
+    footprint,
     operation::{Commit, RollBack, Within, lock},
     state::{State, TransactionId},
 };
@@ -135,6 +136,7 @@ impl Drop for KeyValueTransaction {
         }
         let mut state = lock(&self.state);
         if let Some(at) = state.place(self.id) {
+            footprint::of_an_end(&state, at);
             if state.holds_locks(at) {
                 release_locks();
             }

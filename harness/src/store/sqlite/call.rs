@@ -117,7 +117,7 @@ where
         let stop = thread.stepped.begin(work, allowance());
         let running = self.running.insert(Running::new(thread));
         running.has_stopped(&stop);
-        running.tell_further();
+        running.tell_further(&self.pool);
         Ok(Some(stop))
     }
 
@@ -129,7 +129,7 @@ where
                 Poll::Pending
             }
             Stop::Locked => {
-                running.wait_for_lock(None, waker);
+                running.wait_for_lock(&self.pool, None, waker);
                 Poll::Pending
             }
             Stop::Ended(Ok(left)) => {

@@ -137,6 +137,10 @@ impl Store for Database {
         Ok(())
     }
 
+    fn tells_footprints(&self) -> bool {
+        true
+    }
+
     fn digest(&mut self) -> Result<Option<u64>, Error> {
         let trouble = self.trouble("digest");
         let Open { control, image, written, .. } = self.opened()?;

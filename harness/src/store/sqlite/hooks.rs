@@ -19,7 +19,7 @@ use rusqlite::{
 };
 
 use self::run::Stepping;
-use super::words::Shape;
+use super::{footprint::Footing, words::Shape};
 use crate::machine::{
     baton::{self, Go},
     trace::{Facts, Injected},
@@ -67,6 +67,8 @@ pub(super) struct Flags {
 struct Log {
     running: Option<(Shape, Option<Injected>)>,
     done: Vec<Facts>,
+    /// What they may have touched.
+    footings: Vec<Footing>,
     /// A transaction ended.
     released: bool,
     /// What SQLite told of last.
@@ -139,6 +141,7 @@ impl Flags {
                 self.suffered.store(true, Ordering::Relaxed);
             }
             log.done.push(shape.facts(self, fault));
+            log.footings.push(self.footing(shape));
             log.released |= shape.ends_transaction(self);
         }
     }
@@ -147,6 +150,16 @@ impl Flags {
     pub(super) fn take_done(&self) -> (Vec<Facts>, bool) {
         let mut log = self.log();
         (std::mem::take(&mut log.done), std::mem::take(&mut log.released))
+    }
+
+    /// What a statement of this shape that is over may have touched.
+    pub(super) fn footing(&self, shape: Shape) -> Footing {
+        Footing { shape, committed: self.committed(), rolled_back: self.rolled_back() }
+    }
+
+    /// What the statements may have touched that ended since this was last asked.
+    pub(super) fn take_footings(&self) -> Vec<Footing> {
+        std::mem::take(&mut self.log().footings)
     }
 
     /// What the first of them was.

@@ -7,6 +7,7 @@
 mod call;
 mod database;
 mod files;
+mod footprint;
 mod handle;
 mod hooks;
 mod left;

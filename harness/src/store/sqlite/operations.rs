@@ -9,6 +9,7 @@ use rusqlite::{Connection, ErrorCode, Params, Row, TransactionBehavior};
 
 use super::{
     call::BUSY_TIMEOUT,
+    footprint,
     hooks::{self, Flags},
     pool::{Pool, Pooled},
     words::{Shape, say},
@@ -25,6 +26,13 @@ pub(super) enum Where<'a> {
 }
 
 impl Where<'_> {
+    fn pool(self) -> Arc<Pool> {
+        match self {
+            Where::Pool(pool) => Arc::clone(pool),
+            Where::Open(pooled) => pooled.borrow().pool(),
+        }
+    }
+
     fn with<T>(self, with: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> rusqlite::Result<T> {
         match self {
             Where::Pool(pool) => with(pool.check_out()?.connection()),
@@ -135,7 +143,7 @@ impl Operation for Begin<'_> {
         };
         let mut begun = None;
         let pool = self.pool;
-        let act = act_on(sql, turn, |turn, told| {
+        let act = act_on(pool, sql, turn, |turn, told| {
             let mut pooled = pool.check_out()?;
             if turn.fault() == Some(Injected::Fail) && sql != "BEGIN" {
                 turn.facts.suffered = Some(Injected::Fail);
@@ -196,7 +204,7 @@ fn statement<T>(
     run: impl FnOnce(&mut Connection, &mut say::Told) -> rusqlite::Result<T>,
 ) -> Act<rusqlite::Result<T>> {
     let shape = Shape::of(sql);
-    act_on(sql, turn, |turn, told| {
+    act_on(&place.pool(), sql, turn, |turn, told| {
         place.with(|connection| {
             told.touches(connection, sql);
             let fails = turn.fault() == Some(Injected::Fail) && !matches!(shape, Shape::Rollback | Shape::Savepoint);
@@ -219,6 +227,7 @@ fn statement<T>(
 
 /// Runs something as one turn: arms this thread's flags before, reads them after.
 fn act_on<T>(
+    pool: &Arc<Pool>,
     sql: &str,
     turn: &mut OperationTurn,
     run: impl FnOnce(&mut OperationTurn, &mut say::Told) -> rusqlite::Result<T>,
@@ -232,8 +241,10 @@ fn act_on<T>(
     let gave_up = turn.facts.gave_up;
     if is_busy(&answer) && flags.busy() && !turn.must_give_up() && turn.facts.suffered.is_none() {
         turn.words(|words| *words = told.waits());
+        footprint::of_one_that_waits(pool);
         return Act::Blocked(BUSY_TIMEOUT);
     }
+    footprint::of(pool, &[flags.footing(shape)]);
     let suffered = turn.facts.suffered;
     turn.facts = crate::machine::trace::Facts { suffered, gave_up, ..shape.facts(&flags, None) };
     turn.facts.can_fail |= suffered.is_some();

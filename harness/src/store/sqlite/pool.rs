@@ -15,6 +15,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags};
 
 use super::{
+    footprint,
     hooks::{self, Flags},
     left::{Left, Settings},
     reset::Written,
@@ -142,6 +143,11 @@ impl Pool {
         Ok(Pooled { opened: Some(opened), pool: Arc::clone(self) })
     }
 
+    /// Where its database is.
+    pub(super) fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// A thread that waits for work.
     pub(super) fn thread(&self) -> Thread {
         lock(&self.idle_threads).pop().unwrap_or_else(|| {
@@ -223,6 +229,11 @@ impl Pooled {
         &mut self.opened.as_mut().expect("it is given back only when dropped").connection
     }
 
+    /// Where it goes back to.
+    pub(super) fn pool(&self) -> Arc<Pool> {
+        Arc::clone(&self.pool)
+    }
+
     /// Makes it stop before each statement.
     pub(super) fn step(&mut self) -> rusqlite::Result<()> {
         let opened = self.opened.as_mut().expect("it is given back only when dropped");
@@ -242,6 +253,7 @@ impl Drop for Pooled {
             if opened.connection.execute_batch("ROLLBACK").is_err() {
                 return;
             }
+            footprint::of_what_was_left(&self.pool);
             release_locks();
         }
         // Code that set a busy timeout of its own took this hook away.

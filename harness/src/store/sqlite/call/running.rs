@@ -11,6 +11,7 @@ use crate::{
         trace::{Facts, Injected, Words},
     },
     store::sqlite::{
+        footprint,
         pool::{Pool, Thread},
         words::{self, Narrator, Shape},
     },
@@ -99,13 +100,14 @@ impl Running {
             let facts = Facts { gave_up: grant.give_up, ..facts };
             let words = narration.take().map(|narration| Box::new(narration.after(&facts, &self.thread.flags)));
             let (ticket, _) = self.next.take()?;
+            footprint::of(pool, &self.thread.flags.take_footings());
             ticket.acted(facts, words);
         }
-        self.tell_further();
+        self.tell_further(pool);
         if self.waits == Waits::Not {
             return Some(stop);
         }
-        self.wait_for_lock(narration.map(|narration| Box::new(narration.waits())), waker);
+        self.wait_for_lock(pool, narration.map(|narration| Box::new(narration.waits())), waker);
         None
     }
 
@@ -137,9 +139,12 @@ impl Running {
     }
 
     /// Tells of the statements that ended beside the one whose turn it was.
-    pub(super) fn tell_further(&self) {
+    pub(super) fn tell_further(&self, pool: &Arc<Pool>) {
         let (done, released) = self.thread.flags.take_done();
-        done.into_iter().for_each(acted_further);
+        for facts in done {
+            footprint::of(pool, &self.thread.flags.take_footings());
+            acted_further(facts);
+        }
         if released {
             release_locks();
         }
@@ -154,13 +159,14 @@ impl Running {
     }
 
     /// It waits for a lock: with its statement's ticket, or with a new one if that came by without a turn.
-    pub(super) fn wait_for_lock(&mut self, words: Option<Box<Words>>, waker: &Waker) {
+    pub(super) fn wait_for_lock(&mut self, pool: &Arc<Pool>, words: Option<Box<Words>>, waker: &Waker) {
         if self.next.is_none() {
             self.stand_before(String::new(), waker);
         }
         if let Some((ticket, _)) = &self.next {
             let between =
                 || (self.waits == Waits::Before && ticket.wants_words()).then(words::waits_between_statements);
+            footprint::of_one_that_waits(pool);
             ticket.blocked(BUSY_TIMEOUT, words.or_else(|| between().map(Box::new)));
             ticket.polled_in_vain(waker);
         }
