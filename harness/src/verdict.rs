@@ -55,7 +55,7 @@ pub struct Searched {
     /// Faults of a history that somebody gave which did not act, and why.
     pub unused: Vec<(Fault, &'static str)>,
     /// How far a complete search went, where it was one.
-    pub complete: Option<Complete>,
+    pub complete: Option<Box<Complete>>,
 }
 
 /// How far a complete search went.
@@ -101,7 +101,9 @@ pub struct Inconclusive {
 impl Searched {
     /// How many histories were replayed in all, or executions.
     pub fn total(&self) -> u64 {
-        self.complete.map_or(0, |complete| complete.executions) + self.histories.iter().sum::<u64>() + self.random
+        self.complete.as_ref().map_or(0, |complete| complete.executions)
+            + self.histories.iter().sum::<u64>()
+            + self.random
     }
 
     /// How often a fault of this kind acted in random histories.

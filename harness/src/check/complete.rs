@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, ops::ControlFlow};
 
 use super::{Options, inconclusive, unknown_fault, violated};
 use crate::{
-    Bounds, Error, History, Searched, Verdict,
+    Bounds, Error, History, InFlight, Searched, Verdict,
     machine::{
         execution,
         trace::{Detail, Event},
@@ -21,6 +21,10 @@ pub(super) fn verdict(subject: &mut dyn Subject, options: &Options, bounds: Boun
     let nothing = |reason: String| Ok(inconclusive(reason, Searched::default(), Usual::Nothing));
     if let Some(reason) = unknown_fault(&options.must_act) {
         return nothing(reason);
+    }
+    if options.contract.in_flight != InFlight::Either || options.contract.final_failures_kept {
+        let what = "what a duplicate hears beside another delivery, or after a rejection";
+        return nothing(format!("a complete search does not judge {what}: search by fault count, which does"));
     }
     let (history, bounds) = match workload(subject, bounds) {
         Ok(workload) => workload,
@@ -173,6 +177,6 @@ impl Search {
             blind: completed.blind,
         };
         let acted = if self.bounds.crashes > 0 { vec![("crash", self.crashed)] } else { Vec::new() };
-        Searched { complete: Some(complete), acted, ..Searched::default() }
+        Searched { complete: Some(Box::new(complete)), acted, ..Searched::default() }
     }
 }

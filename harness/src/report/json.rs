@@ -270,7 +270,7 @@ fn extent(searched: &Searched) -> Extent<'_> {
         deadlines: searched.deadlines,
         unseen: &searched.unseen,
         unused: searched.unused.iter().map(idle).collect(),
-        complete: searched.complete.map(|complete| Completely {
+        complete: searched.complete.as_ref().map(|complete| Completely {
             messages: complete.bounds.messages,
             copies: complete.bounds.copies,
             processes: complete.bounds.processes,

@@ -27,7 +27,7 @@ pub(crate) enum Usual {
 
 /// A check that holds, and what that is worth.
 pub(crate) fn passed(test: &str, searched: &Searched) -> String {
-    let what = match (searched.alone, searched.complete) {
+    let what = match (searched.alone, &searched.complete) {
         (true, _) => "the history passes".to_owned(),
         (false, Some(complete)) => format!("holds in {}", counted(complete.executions, "execution", "executions")),
         (false, None) => format!("holds in {} searched", counted(searched.total(), "history", "histories")),

@@ -4,8 +4,9 @@
 //! handler in which the walk says who goes on ([`Chooser`](crate::machine::chooser::Chooser)). Here they are run one after
 //! the other and judged. `bounds` says how large the workload is, `judged` which executions are right if one is, and whether
 //! the order of messages matters at all; `estimate` counts
-//! what there would be to do without any of that.
+//! what there would be to do without any of that, and `again` makes one execution once more.
 
+mod again;
 mod bounds;
 mod estimate;
 mod judged;
@@ -126,7 +127,7 @@ pub(crate) fn complete(
 /// The execution that was just made, without what was tried in vain: a delivery begins only where it goes on, and whoever has
 /// to wait for a lock that is free by the time it takes it never tried before.
 fn without_trying(subject: &mut dyn Subject, history: &History, explorer: &Explorer) -> Result<Replay, Error> {
-    let again = walk::Again::new(explorer.with(|walk| walk.choices()));
+    let again = again::Again::new(explorer.with(|walk| walk.choices()));
     subject.run(Job::Chosen(history, &again), Detail::Facts)
 }
 
