@@ -135,6 +135,7 @@ fn every_member_is_documented_and_every_documented_member_is_there() {
         &["check", "toctou-check-insert", "--must-act", "advance"][..],
         &["check", "record-and-check", "--store", "key-value", "--faults", "1", "--must-act", "advance"],
         &["replay", HISTORY, "--strategy", "toctou-check-insert"],
+        &["check", "natural", "--complete", "--store", "key-value"],
         &["list"],
         &["matrix", "stale-overwrite", "--faults", "1", "--cases", "0"],
     ] {
