@@ -211,7 +211,8 @@ impl<S: Store, C: 'static> Harness<S, C> {
     /// ```
     /// use redeliver_harness::{Bounds, Delivery, Error, Harness, KeyValue, Verdict};
     ///
-    /// let check = || Harness::new(KeyValue::new("bank").observe_prefix("paid")).complete(Bounds::default());
+    /// let bank = || KeyValue::new("bank").observe_prefix("paid").observe_key("balance");
+    /// let check = || Harness::new(bank()).complete(Bounds::default());
     /// let once = async |bank: &KeyValue, m: &Delivery<i64>| {
     ///     bank.put_if_absent(&format!("paid:{}", m.id()), "100", None).await.map(drop)
     /// };
@@ -220,7 +221,7 @@ impl<S: Store, C: 'static> Harness<S, C> {
     ///
     /// let twice = async |bank: &KeyValue, m: &Delivery<i64>| {
     ///     if bank.get(m.id()).await?.is_none() {
-    ///         bank.add(&format!("paid:{}", m.id()), *m.payload()).await?;
+    ///         bank.add("balance", *m.payload()).await?;
     ///         bank.put(m.id(), "seen").await?;
     ///     }
     ///     Ok::<(), Error>(())
