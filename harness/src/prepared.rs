@@ -116,6 +116,23 @@ impl Prepared {
         check::replay(self.subject.as_mut(), &self.options, history)
     }
 
+    /// The same, judged by an oracle for which nothing is wrong. For tests of the tests that convict somebody.
+    #[doc(hidden)]
+    pub fn accepting_everything(mut self) -> Self {
+        self.options.accepts_everything = true;
+        self
+    }
+
+    /// What is left of a history that fails when nothing can be taken away any more, and how many replays that took. For tests
+    /// of the shrinker.
+    ///
+    /// # Errors
+    /// What a store met.
+    #[doc(hidden)]
+    pub fn shrunk(&mut self, history: &History) -> Result<(History, u32), Error> {
+        check::shrunk(self.subject.as_mut(), &self.options, history)
+    }
+
     /// As [`Harness::survey`](crate::Harness::survey).
     ///
     /// # Errors

@@ -30,6 +30,7 @@ mod replies;
 mod round_trip;
 mod soundness;
 mod strategy_docs;
+mod tester;
 mod threads;
 mod verdicts;
 

@@ -9,7 +9,7 @@ use crate::{
         execution,
         trace::{Detail, Event},
     },
-    oracle::{Judgement, Oracle},
+    oracle::Judgement,
     report::Usual,
     search::complete::{self, Completed, Execution},
     subject::{Job, Subject},
@@ -34,7 +34,7 @@ pub(super) fn verdict(subject: &mut dyn Subject, options: &Options, bounds: Boun
         return nothing(invalid.to_string());
     }
     let options = &Options { model: history.model, processes: history.processes, ..options.clone() };
-    let mut oracle = Oracle::new(options.contract.clone());
+    let mut oracle = options.oracle();
     let mut search = Search { bounds, crashed: 0, wrong: None, inexpressible: None };
     let completed = complete::complete(subject, &mut oracle, &history, &bounds, true, &mut |execution, is_wrong| {
         search.meets(execution, is_wrong)
@@ -95,7 +95,7 @@ pub(crate) fn explored(
     remake: usize,
 ) -> Result<Explored, Error> {
     let (history, bounds) = workload(subject, bounds).map_err(Error::other)?;
-    let mut oracle = Oracle::new(options.contract.clone());
+    let mut oracle = options.oracle();
     let mut explored = Explored::default();
     let mut kept = Vec::new();
     let completed =

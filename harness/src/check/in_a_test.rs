@@ -9,9 +9,8 @@ use super::{
     verdict, violated,
 };
 use crate::{
-    Contract, Error, Searched, Verdict,
+    Error, Searched, Verdict,
     history::Line,
-    oracle::Oracle,
     report::{self, Usual},
     search::{Again, Cases, Regressions, replay_again},
     subject::Subject,
@@ -111,7 +110,7 @@ pub(crate) fn name(caller: &Location<'_>) -> String {
 fn before(subject: &mut dyn Subject, options: &Options, regressions: &Regressions) -> Before {
     let loaded = regressions.load();
     warn(&loaded.warnings);
-    let mut oracle = Oracle::new(Contract::clone(&options.contract));
+    let mut oracle = options.oracle();
     let mut again = replay_again(subject, &mut oracle, &loaded.entries).unwrap_or_else(|error: Error| {
         // The search meets it too, and says so.
         warn(&[error.to_string()]);

@@ -45,6 +45,8 @@ pub(crate) struct Options {
     pub(crate) complete: Option<Bounds>,
     /// How many random histories come after those with so many faults, and their seed.
     pub(crate) random: Cases,
+    /// Everything is right: a canary, with which nobody may be convicted.
+    pub(crate) accepts_everything: bool,
     /// The kinds of faults without which a pass is worth nothing, by their words.
     pub(crate) must_act: Vec<String>,
     pub(crate) name: Option<String>,
@@ -64,6 +66,7 @@ impl Default for Options {
             skips: true,
             complete: None,
             random: Cases { count: 256, seed: 0 },
+            accepts_everything: false,
             must_act: Vec::new(),
             name: None,
             command: None,
@@ -75,6 +78,12 @@ impl Default for Options {
 const NAMELESS: &str = "check";
 
 impl Options {
+    /// What judges.
+    pub(crate) fn oracle(&self) -> Oracle {
+        let oracle = Oracle::new(self.contract.clone());
+        if self.accepts_everything { oracle.that_accepts_everything() } else { oracle }
+    }
+
     /// The name for reports and lines.
     pub(crate) fn name(&self) -> &str {
         self.name.as_deref().unwrap_or(NAMELESS)
@@ -143,7 +152,7 @@ pub struct Survey {
 /// # Errors
 /// What a store met.
 pub(crate) fn survey(subject: &mut dyn Subject, options: &Options) -> Result<Survey, Error> {
-    let mut surveyor = Surveyor { oracle: Oracle::new(options.contract.clone()), judged: Vec::new() };
+    let mut surveyor = Surveyor { oracle: options.oracle(), judged: Vec::new() };
     let mut failing = Vec::new();
     let found = search::by_fault_count(subject, &mut surveyor, &options.search(), &mut |found| {
         failing.push(found.history.clone());
@@ -210,7 +219,7 @@ fn searched_verdict(subject: &mut dyn Subject, options: &Options) -> Result<Verd
             return Ok(inconclusive(invalid.to_string(), Searched::default(), Usual::Nothing));
         }
     }
-    let mut oracle = Oracle::new(options.contract.clone());
+    let mut oracle = options.oracle();
     let mut first = None;
     let found = search::by_fault_count(subject, &mut oracle, &options.search(), &mut |found| {
         first = Some(found.history.clone());
@@ -251,7 +260,7 @@ fn replayed_verdict(subject: &mut dyn Subject, options: &Options, history: &Hist
     if let Err(invalid) = history.validate() {
         return Ok(inconclusive(invalid.to_string(), Searched::default(), Usual::Nothing));
     }
-    let mut oracle = Oracle::new(options.contract.clone());
+    let mut oracle = options.oracle();
     let replay = subject.run(Job::Replay(history), Detail::Facts)?;
     let mut histories = vec![0; history.faults.len()];
     histories.push(1);
@@ -267,6 +276,15 @@ fn replayed_verdict(subject: &mut dyn Subject, options: &Options, history: &Hist
     }
 }
 
+/// What is left of a history that fails, and how many replays that took.
+///
+/// # Errors
+/// What a store met.
+pub(crate) fn shrunk(subject: &mut dyn Subject, options: &Options, history: &History) -> Result<(History, u32), Error> {
+    let shrunk = search::shrink(subject, &mut options.oracle(), history)?;
+    Ok((shrunk.history, shrunk.replays))
+}
+
 /// Shrinks a history that fails, and reports it. `proven` is the fault count below which everything was searched.
 pub(crate) fn violated(
     subject: &mut dyn Subject,
@@ -275,7 +293,7 @@ pub(crate) fn violated(
     searched: &Searched,
     proven: Option<usize>,
 ) -> Result<Verdict, Error> {
-    let mut oracle = Oracle::new(options.contract.clone());
+    let mut oracle = options.oracle();
     let shrunk = search::shrink(subject, &mut oracle, history)?.history;
     let proven = proven.is_some_and(|count| shrunk.faults.len() >= count);
     reported(subject, options, &shrunk, searched, proven)
@@ -289,7 +307,7 @@ fn reported(
     searched: &Searched,
     proven: bool,
 ) -> Result<Verdict, Error> {
-    let mut oracle = Oracle::new(options.contract.clone());
+    let mut oracle = options.oracle();
     if let Some(difference) = search::confirm(subject, &mut oracle, history)? {
         return Ok(inconclusive(difference, searched.clone(), Usual::Nothing));
     }

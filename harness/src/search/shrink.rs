@@ -36,7 +36,6 @@ const MOST_EARLIER: usize = 4;
 pub(crate) struct Shrunk {
     pub(crate) history: History,
     /// How many replays it took.
-    #[cfg_attr(not(test), expect(dead_code, reason = "held against its bar in the tests"))]
     pub(crate) replays: u32,
 }
 

@@ -6,6 +6,7 @@ mod background;
 mod confirming;
 mod counting;
 mod deadlines;
+mod discovery;
 mod drawing;
 mod invariants;
 mod leaving_out;
