@@ -25,6 +25,10 @@ use crate::{
 const KEPT: usize = 2;
 
 async fn remembers_the_last(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
+    // What a handler looks up before it begins: the more of it, the less likely is it that another one does all of it in one go.
+    for key in ["customer", "limit", "rate", "fee", "country", "currency"] {
+        kv.get(key).await?;
+    }
     let tx = kv.begin().await?;
     let recent = tx.get("recent").await?.unwrap_or_default();
     let mut recent: Vec<&str> = recent.split_whitespace().collect();
@@ -104,7 +108,7 @@ fn search_by_fault_count_needs_few_replays_for_it() {
     let replays = search.expect("no store of its own errors").searched.total();
     let first = first.expect("one fault shows it");
     println!("{replays} replays");
-    assert!(replays <= 300, "{replays}\n{first}");
+    assert!(replays <= 400, "{replays}\n{first}");
 }
 
 #[test]
@@ -119,7 +123,7 @@ fn random_search_needs_few_replays_for_it() {
         replays.push(searched.random);
     }
     println!("{replays:?} replays");
-    assert!(replays.iter().all(|replays| *replays <= 1_000), "{replays:?}");
+    assert!(replays.iter().all(|replays| *replays <= 100), "{replays:?}");
 }
 
 #[test]
@@ -133,5 +137,5 @@ fn complete_search_comes_to_it() {
     let completed = completed.expect("no store of its own errors");
     println!("{completed:?}");
     assert!(completed.stopped && completed.inconclusive.is_none(), "{completed:?}");
-    assert!(completed.executions <= 5_000, "{completed:?}");
+    assert!(completed.executions <= 100, "{completed:?}");
 }
