@@ -29,6 +29,7 @@ mod world;
 
 #[doc(hidden)]
 pub use check::Explored;
+pub use check::{Fuzzer, fuzz};
 pub use contract::{Contract, Guarantee, InFlight};
 pub use delivery::{DeliveryModel, UnknownModel};
 pub use error::Error;

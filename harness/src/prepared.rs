@@ -5,7 +5,7 @@ use std::panic::Location;
 
 use crate::{
     Bounds, DeliveryModel, Error, History, Verdict,
-    check::{self, Explored, Options, Survey},
+    check::{self, Explored, Fuzzer, Options, Survey},
     subject::Subject,
 };
 
@@ -131,6 +131,19 @@ impl Prepared {
     #[doc(hidden)]
     pub fn shrunk(&mut self, history: &History) -> Result<(History, u32), Error> {
         check::shrunk(self.subject.as_mut(), &self.options, history)
+    }
+
+    /// This check for a fuzzer, which makes the histories; [`fuzz`](crate::fuzz) is the shorter way.
+    ///
+    /// # Errors
+    /// The verdict without any fault, where the check does not hold then: it would say nothing of any bytes.
+    pub fn fuzzer(self) -> Result<Fuzzer, Box<Verdict>> {
+        Fuzzer::new(self.subject, self.options)
+    }
+
+    /// What it is called, if anybody said so.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.options.name.as_deref()
     }
 
     /// As [`Harness::survey`](crate::Harness::survey).

@@ -92,7 +92,7 @@ pub fn survey(entry: &'static Entry, options: &Options) -> Result<Vec<(History, 
     Ok(prepared(entry, options).survey()?.failing)
 }
 
-/// The check of a strategy, to be run in whatever way. On a store that it does not stand on it is inconclusive.
+/// The check of a strategy as these options say. Inconclusive on a store that it does not stand on.
 pub fn prepared(entry: &Entry, options: &Options) -> Prepared {
     let prepared = entry.on(options.store).unwrap_or_else(|| nowhere(entry, options.store));
     let prepared = match options.complete {

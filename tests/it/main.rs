@@ -9,6 +9,7 @@ mod contrasts;
 mod copies;
 mod detection;
 mod executions;
+mod fuzz;
 mod golden;
 mod histories;
 mod history_errors;

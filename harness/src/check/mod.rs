@@ -1,9 +1,11 @@
 //! One check from its options to its verdict: search, shrinking, confirmation, report.
 //!
 //! Each of these lives elsewhere; here is only the order in which they are called. What a check in a test does besides
-//! (variables, files, the panic) is `in_a_test`; what a search that found nothing is worth, `worth`.
+//! (variables, files, the panic) is `in_a_test`; what a search that found nothing is worth, `worth`; one history after the
+//! other, of a fuzzer's bytes, `fuzz`.
 
 mod complete;
+mod fuzz;
 mod in_a_test;
 mod settings;
 #[cfg(test)]
@@ -14,6 +16,7 @@ use std::ops::ControlFlow;
 
 pub use complete::Explored;
 pub(crate) use complete::explored;
+pub use fuzz::{Fuzzer, fuzz};
 pub(crate) use in_a_test::{asked_for, in_a_test, name as name_of_test, tried};
 
 use crate::{

@@ -26,7 +26,7 @@ use std::time::Duration;
 
 pub(crate) use by_fault_count::by_fault_count;
 pub(crate) use confirm::confirm;
-pub(crate) use random::{Cases, Drawer, random};
+pub(crate) use random::{Cases, Drawer, FromBytes, Replayed, random};
 pub(crate) use regressions::{Again, Regressions, replay_again};
 pub(crate) use shrink::{Part, shrink, without};
 

@@ -10,7 +10,7 @@ use proptest::{
     strategy::{Strategy, ValueTree},
     test_runner::TestRunner,
 };
-use redeliver::{Anomaly, Delivery, DeliveryModel, Harness, Message, Messages, Observation};
+use redeliver::{Anomaly, Delivery, DeliveryModel, Harness, Message, Messages, Observation, Prepared};
 
 use super::{
     bank::Seen,
@@ -22,7 +22,7 @@ use super::{
 };
 
 /// What messages carry: sums tell which of them took effect how often.
-const AMOUNTS: [i64; 2] = [100, 300];
+pub const AMOUNTS: [i64; 2] = [100, 300];
 /// So many programs are tried.
 const PROGRAMS: usize = 40;
 /// And so many of those that reply.
@@ -42,11 +42,11 @@ impl Met {
 
 /// One program to agree on, under this model, over so many messages and with up to so many faults.
 #[derive(Clone)]
-struct Cell {
-    model: Model,
-    program: Program,
-    messages: usize,
-    faults: usize,
+pub struct Cell {
+    pub model: Model,
+    pub program: Program,
+    pub messages: usize,
+    pub faults: usize,
 }
 
 /// What both sides met: for each number of faults, how many histories and how many of them violated.
@@ -62,18 +62,22 @@ struct Met {
 }
 
 impl Cell {
-    fn survey(&self, skips: bool) -> Result<BTreeMap<Key, Met>, String> {
+    /// The program as a check.
+    pub fn prepared(&self, skips: bool) -> Prepared {
         let program = self.program.clone();
         let messages = AMOUNTS[..self.messages].iter().enumerate();
         let model = match self.model {
             Model::AtLeastOnce => DeliveryModel::at_least_once(),
             Model::RequestReply => DeliveryModel::request_reply(),
         };
-        let survey = Harness::new(key_values()).model(model).faults(self.faults).skips(skips).survey(
+        Harness::new(key_values()).model(model).faults(self.faults).skips(skips).prepare(
             Messages::exactly(messages.map(|(at, amount)| Message::new(format!("m{at}"), *amount))),
             async move |stores: &KeyValues, message: &Delivery<i64>| over_key_values(&program, stores, message).await,
-        );
-        let survey = survey.map_err(|error| error.to_string())?;
+        )
+    }
+
+    fn survey(&self, skips: bool) -> Result<BTreeMap<Key, Met>, String> {
+        let survey = self.prepared(skips).survey().map_err(|error| error.to_string())?;
         if let Some(why) = survey.inconclusive {
             return Err(format!("the search is inconclusive: {why}"));
         }
@@ -92,7 +96,7 @@ impl Cell {
     }
 
     /// What the two sides agree on, or the first thing that they do not.
-    fn agreement(&self) -> Result<Counts, String> {
+    pub fn agreement(&self) -> Result<Counts, String> {
         let enumerated = histories(self.model, &self.program, &AMOUNTS[..self.messages], self.faults);
         let searched = self.survey(false)?;
         let mut counts = vec![(0, 0); self.faults + 1];
@@ -137,7 +141,7 @@ impl Cell {
     }
 
     /// The smallest program like this one on which the sides still disagree, and about what.
-    fn shrunk(mut self, mut why: String) -> String {
+    pub fn shrunk(mut self, mut why: String) -> String {
         let fails = |program: Program, cell: &Cell| {
             let cell = Cell { program, ..cell.clone() };
             let why = cell.agreement().err()?;

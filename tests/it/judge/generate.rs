@@ -88,7 +88,7 @@ fn replying_shapes() -> Vec<Vec<Instruction>> {
 
 /// A program that replies with something. Those that are right without a reply are among them too.
 pub fn replying_programs() -> impl Strategy<Value = Program> {
-    let all: Vec<Instruction> = INSTRUCTIONS.iter().copied().chain([Read, Keep, Recall]).collect();
+    let all = Kind::Replying.instructions();
     let ways = [0.1, 0.1, 0.5, 0.15].map(prop::bool::weighted);
     (bodies(replying_shapes(), &all), ways).prop_map(|(body, [again, impatient, speaks, refuses])| Program {
         again,
@@ -117,7 +117,7 @@ fn leasing_shapes() -> Vec<Vec<Instruction>> {
 
 /// A program under a lease.
 pub fn leasing_programs() -> impl Strategy<Value = Program> {
-    let all: Vec<Instruction> = INSTRUCTIONS.iter().copied().chain([Lease, Release, Lease, Release]).collect();
+    let all = Kind::Leasing.instructions();
     (bodies(leasing_shapes(), &all), prop::bool::weighted(0.1), prop::bool::weighted(0.1))
         .prop_map(|(body, again, impatient)| Program { again, impatient, ..Program::new(body) })
 }
@@ -139,8 +139,7 @@ fn spawning_shapes() -> Vec<Vec<Instruction>> {
 
 /// A program that spawns.
 pub fn spawning_programs() -> impl Strategy<Value = Program> {
-    let all: Vec<Instruction> =
-        INSTRUCTIONS.iter().copied().chain([Spawn(Job::Apply), Spawn(Job::Emit)].repeat(2)).collect();
+    let all = Kind::Spawning.instructions();
     (bodies(spawning_shapes(), &all), prop::bool::weighted(0.1))
         .prop_map(|(body, again)| Program { again, ..Program::new(body) })
 }
@@ -191,4 +190,61 @@ fn changes(all: &[Instruction]) -> impl Strategy<Value = Change> + use<> {
         (at.clone(), select(all.to_vec())).prop_map(|(at, instruction)| Change::Insert(at, instruction)),
         (at, select(all.to_vec())).prop_map(|(at, instruction)| Change::Replace(at, instruction)),
     ]
+}
+
+/// The kinds of programs, for who makes them of something else than chance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Plain,
+    Replying,
+    Leasing,
+    Spawning,
+}
+
+impl Kind {
+    fn instructions(self) -> Vec<Instruction> {
+        let more = match self {
+            Kind::Plain => vec![],
+            Kind::Replying => vec![Read, Keep, Recall],
+            Kind::Leasing => vec![Lease, Release, Lease, Release],
+            Kind::Spawning => [Spawn(Job::Apply), Spawn(Job::Emit)].repeat(2),
+        };
+        [INSTRUCTIONS, &more].concat()
+    }
+
+    fn shapes(self) -> Vec<Vec<Instruction>> {
+        match self {
+            Kind::Plain => shapes(),
+            Kind::Replying => replying_shapes(),
+            Kind::Leasing => leasing_shapes(),
+            Kind::Spawning => spawning_shapes(),
+        }
+    }
+
+    /// The program that numbers stand for: `draw` is told below what each of them is to be. If all are 0 it is the first shape.
+    pub fn program(self, mut draw: impl FnMut(usize) -> usize) -> Program {
+        let (shapes, all) = (self.shapes(), self.instructions());
+        let body = if draw(5) == 4 {
+            (0..=draw(5)).map(|_| all[draw(all.len())]).collect()
+        } else {
+            let shape = shapes[draw(shapes.len())].clone();
+            (0..draw(4)).fold(shape, |body, _| {
+                let (kind, at, instruction) = (draw(5), draw(MOST_INSTRUCTIONS), all[draw(all.len())]);
+                let change = match kind {
+                    0 => Change::Delete(at),
+                    1 => Change::Swap(at),
+                    2 => Change::Repeat(at),
+                    3 => Change::Insert(at, instruction),
+                    _ => Change::Replace(at, instruction),
+                };
+                change.made_to(body)
+            })
+        };
+        // Of these each kind has those that its generator has.
+        let mut now_and_then = |one_in: usize| draw(one_in) == one_in - 1;
+        let (again, impatient) = (now_and_then(7), now_and_then(10) && self != Kind::Spawning);
+        let speaks = self == Kind::Replying && now_and_then(2);
+        let refuses = self == Kind::Replying && now_and_then(7);
+        Program { again, impatient, speaks, refuses, ..Program::new(body) }
+    }
 }

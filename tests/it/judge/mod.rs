@@ -9,16 +9,20 @@
 //! `on_key_value` and `on_sqlite` are the same programs as handlers that the harness runs. `agreement` holds its search
 //! against the enumerator (law 6), `completely` the complete search against one that leaves nothing out, `stores` one store against the other (law 9).
 
-mod agreement;
+pub mod agreement;
 mod bank;
 mod broker;
+#[cfg(test)]
 mod by_hand;
+#[cfg(test)]
 mod by_hand_leases;
+#[cfg(test)]
 mod by_hand_replies;
+#[cfg(test)]
 mod by_hand_tasks;
 mod completely;
 pub mod cursor;
-mod enumerate;
+pub mod enumerate;
 pub mod generate;
 pub mod on_key_value;
 pub mod on_sqlite;
@@ -26,5 +30,5 @@ pub mod program;
 mod right;
 mod schedule;
 mod simulate;
-mod stores;
-mod system;
+pub mod stores;
+pub mod system;

@@ -89,22 +89,30 @@ fn difference(program: &Program, messages: usize, faults: usize) -> Option<Strin
     })
 }
 
+/// The same of the smallest program like this one in which they still differ.
+pub fn shrunk_difference(program: &Program, messages: usize, faults: usize) -> Option<String> {
+    let mut why = difference(program, messages, faults)?;
+    let mut program = program.clone();
+    let smaller = |program: &Program| {
+        program.smaller().into_iter().find_map(|smaller| {
+            let why = difference(&smaller, messages, faults)?;
+            Some((smaller, why))
+        })
+    };
+    while let Some(found) = smaller(&program) {
+        (program, why) = found;
+    }
+    Some(why)
+}
+
 fn compare(programs_tried: usize, faults: usize) {
     let mut runner = TestRunner::deterministic();
     for _ in 0..programs_tried {
-        let mut program = programs().new_tree(&mut runner).expect("a program").current();
+        let program = programs().new_tree(&mut runner).expect("a program").current();
         for messages in 1..=AMOUNTS.len() {
-            let Some(mut why) = difference(&program, messages, faults) else { continue };
-            let smaller = |program: &Program| {
-                program.smaller().into_iter().find_map(|smaller| {
-                    let why = difference(&smaller, messages, faults)?;
-                    Some((smaller, why))
-                })
-            };
-            while let Some(found) = smaller(&program) {
-                (program, why) = found;
+            if let Some(why) = shrunk_difference(&program, messages, faults) {
+                panic!("{why}");
             }
-            panic!("{why}");
         }
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! proptest draws a workload and a short vector of numbers, which `decode` turns into faults that nearly all act, by what
 //! `shape` learned of the handler; `pool` has the workloads and `drawer` puts
-//! all that together. The seed decides everything: the same seed makes the same
+//! all that together; `bytes` does so for a fuzzer. The seed decides everything: the same seed makes the same
 //! histories, and more of them begin with the same. A history that fails is shrunk by proptest first, then as every other.
 //!
 //! Histories come in stretches. Nothing is kept from one stretch to the next, so that memory does not grow with their
 //! number.
 
+mod bytes;
 pub(super) mod decode;
 mod drawer;
 mod pool;
@@ -17,6 +18,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use proptest::strategy::ValueTree;
 
+pub(crate) use self::bytes::{FromBytes, Replayed};
 pub(crate) use self::drawer::Drawer;
 use self::drawer::Vector;
 use super::{

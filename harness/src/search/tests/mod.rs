@@ -3,6 +3,7 @@
 //! The handlers and a judge of their own are in `toys`: the oracle is not what is tested here.
 
 mod background;
+mod bytes;
 mod confirming;
 mod counting;
 mod deadlines;

@@ -1,0 +1,6 @@
+#![no_main]
+#![doc = include_str!("../README.md")]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    redeliver_fuzz::text(bytes);
+});
