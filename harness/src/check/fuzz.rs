@@ -103,7 +103,7 @@ impl Fuzzer {
             Verdict::Holds(_) => {}
             other => return Err(Box::new(other)),
         }
-        let oracle = Oracle::new(options.contract.clone());
+        let oracle = options.oracle();
         let decoder = FromBytes::new(subject.as_ref(), options.search());
         Ok(Self { subject, options, oracle, decoder })
     }
