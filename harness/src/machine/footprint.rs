@@ -98,6 +98,7 @@ impl Access {
     }
 
     /// It takes a lock, releases it or waits for it, if it has anything to do with it.
+    #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "only SQLite does not say which"))]
     pub(crate) fn contend(store: usize, lock: u64) -> Self {
         Self { store, object: Object::Lock(lock), mode: Mode::Contend }
     }
