@@ -132,12 +132,12 @@ fn readable(time: Duration) -> String {
     }
 }
 
-fn row(tool: &Tool, cell: &Cell, found: &Found, wall: Duration, ours: Option<Duration>) -> [String; 7] {
+fn row(tool: &Tool, cell: &Cell, found: &Found, took: Duration, ours: Option<Duration>) -> [String; 7] {
     let counted = |count: Option<u64>| count.map_or_else(String::new, |count| count.to_string());
-    let ratio = ours.map_or_else(String::new, |ours| format!("{:.1}", wall.as_secs_f64() / ours.as_secs_f64()));
     let limit = LIMIT.as_secs();
     let (more, wall) =
-        if found.finished { ("", readable(wall)) } else { ("> ", format!("not finished within {limit} s")) };
+        if found.finished { ("", readable(took)) } else { ("> ", format!("not finished within {limit} s")) };
+    let ratio = |ours: Duration| format!("{more}{:.1}", took.as_secs_f64() / ours.as_secs_f64());
     [
         cell.name.to_owned(),
         tool.name.to_owned(),
@@ -145,7 +145,7 @@ fn row(tool: &Tool, cell: &Cell, found: &Found, wall: Duration, ours: Option<Dur
         counted(found.cut),
         counted(found.violation),
         wall,
-        format!("{more}{ratio}"),
+        ours.map_or_else(String::new, ratio),
     ]
 }
 
