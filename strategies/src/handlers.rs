@@ -4,10 +4,13 @@
 
 use std::fmt::Display;
 
-use redeliver_harness::{Delivery, Error, Harness, Isolation, KeyValue, Prepared, sqlite::Sqlite};
+use redeliver_harness::{Delivery, Error, Harness, IntoOutcome, Isolation, KeyValue, Prepared, sqlite::Sqlite};
 use rusqlite::Connection;
 
-use crate::registry::{AMOUNTS, Entry};
+use crate::{
+    registry::{AMOUNTS, Entry},
+    run::StoreKind,
+};
 
 /// What a message does to a database: its id and its amount.
 pub(crate) type Consume<E> = fn(&mut Connection, &str, i64) -> Result<(), E>;
@@ -52,4 +55,29 @@ where
 /// What time it is.
 pub(crate) fn milliseconds(m: &Delivery<i64>) -> i64 {
     m.now().as_millis() as i64
+}
+
+/// The check of a strategy that keeps something in the memory of its processes: how one starts, and what it does with a message, on
+/// SQLite and on the key-value store.
+pub(crate) fn in_a_process<A: 'static, B: 'static, F, G, O, P>(
+    entry: &Entry,
+    store: StoreKind,
+    (start, handle): (fn(Sqlite) -> A, F),
+    (start_key_value, handle_key_value): (fn(KeyValue) -> B, G),
+) -> Option<Prepared>
+where
+    F: AsyncFn(&A, &Delivery<i64>) -> O + Send + Sync + 'static,
+    G: AsyncFn(&B, &Delivery<i64>) -> P + Send + Sync + 'static,
+    O: IntoOutcome,
+    P: IntoOutcome,
+{
+    let contract = (entry.contract)();
+    Some(match store {
+        StoreKind::Sqlite => Harness::new(entry.database()).process(start).contract(contract).prepare(AMOUNTS, handle),
+        StoreKind::KeyValue => {
+            let harness = Harness::new(entry.key_value()).process(start_key_value);
+            harness.contract(contract).prepare(AMOUNTS, handle_key_value)
+        }
+        StoreKind::KeyValueAtSnapshot => return None,
+    })
 }

@@ -5,12 +5,13 @@
 //!
 //! Source: by the reasoning of `orphan-claim`, in memory.
 
-use redeliver_harness::{Anomaly, Contract, Delivery, Error, Harness, KeyValue, Prepared, sqlite::Sqlite};
+use redeliver_harness::{Anomaly, Contract, Delivery, Error, KeyValue, Prepared, sqlite::Sqlite};
 
 use super::Claiming;
 use crate::{
+    handlers::in_a_process,
     record_and_check::{self, KEYS, OBSERVED, SCHEMA},
-    registry::{AMOUNTS, Entry, Strategy},
+    registry::{Entry, Strategy},
     run::StoreKind,
     witness::Witness,
 };
@@ -57,20 +58,8 @@ async fn consume_key_value(process: &Claiming<KeyValue>, id: &str, amount: i64) 
 }
 
 fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
-    let contract = (entry.contract)();
-    Some(match store {
-        StoreKind::Sqlite => Harness::new(entry.database())
-            .process(Claiming::start)
-            .contract(contract)
-            .prepare(AMOUNTS, async |process: &Claiming<Sqlite>, m: &Delivery<i64>| {
-                consume(process, m.id(), *m.payload()).await
-            }),
-        StoreKind::KeyValue => Harness::new(entry.key_value()).process(Claiming::start).contract(contract).prepare(
-            AMOUNTS,
-            async |process: &Claiming<KeyValue>, m: &Delivery<i64>| {
-                consume_key_value(process, m.id(), *m.payload()).await
-            },
-        ),
-        StoreKind::KeyValueAtSnapshot => return None,
-    })
+    let on_sqlite = async |process: &Claiming<Sqlite>, m: &Delivery<i64>| consume(process, m.id(), *m.payload()).await;
+    let on_key_value =
+        async |process: &Claiming<KeyValue>, m: &Delivery<i64>| consume_key_value(process, m.id(), *m.payload()).await;
+    in_a_process(entry, store, (Claiming::start, on_sqlite), (Claiming::start, on_key_value))
 }

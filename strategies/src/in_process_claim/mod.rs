@@ -20,12 +20,13 @@
 
 pub mod claim_kept_after_failure;
 
-use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Outcome, Prepared, sqlite::Sqlite};
+use redeliver_harness::{Contract, Delivery, Error, KeyValue, Outcome, Prepared, sqlite::Sqlite};
 
 use crate::{
     claims::table::Table,
+    handlers::in_a_process,
     record_and_check::{self, KEYS, OBSERVED, SCHEMA},
-    registry::{AMOUNTS, ANY_MODEL, Entry, Strategy},
+    registry::{ANY_MODEL, Entry, Strategy},
     run::StoreKind,
 };
 
@@ -74,20 +75,8 @@ async fn consume_key_value(process: &Claiming<KeyValue>, id: &str, amount: i64) 
 }
 
 fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
-    let contract = (entry.contract)();
-    Some(match store {
-        StoreKind::Sqlite => Harness::new(entry.database())
-            .process(Claiming::start)
-            .contract(contract)
-            .prepare(AMOUNTS, async |process: &Claiming<Sqlite>, m: &Delivery<i64>| {
-                consume(process, m.id(), *m.payload()).await
-            }),
-        StoreKind::KeyValue => Harness::new(entry.key_value()).process(Claiming::start).contract(contract).prepare(
-            AMOUNTS,
-            async |process: &Claiming<KeyValue>, m: &Delivery<i64>| {
-                consume_key_value(process, m.id(), *m.payload()).await
-            },
-        ),
-        StoreKind::KeyValueAtSnapshot => return None,
-    })
+    let on_sqlite = async |process: &Claiming<Sqlite>, m: &Delivery<i64>| consume(process, m.id(), *m.payload()).await;
+    let on_key_value =
+        async |process: &Claiming<KeyValue>, m: &Delivery<i64>| consume_key_value(process, m.id(), *m.payload()).await;
+    in_a_process(entry, store, (Claiming::start, on_sqlite), (Claiming::start, on_key_value))
 }

@@ -21,11 +21,12 @@ pub mod process_local_guard;
 
 use std::{cell::RefCell, collections::BTreeSet};
 
-use redeliver_harness::{Contract, Delivery, Error, Harness, KeyValue, Prepared, sqlite::Sqlite};
+use redeliver_harness::{Contract, Delivery, Error, KeyValue, Prepared, sqlite::Sqlite};
 
 use crate::{
+    handlers::in_a_process,
     record_and_check::{self, KEYS, OBSERVED, SCHEMA},
-    registry::{AMOUNTS, ANY_MODEL, Entry, Strategy},
+    registry::{ANY_MODEL, Entry, Strategy},
     run::StoreKind,
 };
 
@@ -94,20 +95,8 @@ async fn consume_key_value(process: &Guarded<KeyValue>, id: &str, amount: i64) -
 }
 
 fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
-    let contract = (entry.contract)();
-    Some(match store {
-        StoreKind::Sqlite => Harness::new(entry.database())
-            .process(Guarded::start)
-            .contract(contract)
-            .prepare(AMOUNTS, async |process: &Guarded<Sqlite>, m: &Delivery<i64>| {
-                consume(process, m.id(), *m.payload()).await
-            }),
-        StoreKind::KeyValue => Harness::new(entry.key_value()).process(Guarded::start).contract(contract).prepare(
-            AMOUNTS,
-            async |process: &Guarded<KeyValue>, m: &Delivery<i64>| {
-                consume_key_value(process, m.id(), *m.payload()).await
-            },
-        ),
-        StoreKind::KeyValueAtSnapshot => return None,
-    })
+    let on_sqlite = async |process: &Guarded<Sqlite>, m: &Delivery<i64>| consume(process, m.id(), *m.payload()).await;
+    let on_key_value =
+        async |process: &Guarded<KeyValue>, m: &Delivery<i64>| consume_key_value(process, m.id(), *m.payload()).await;
+    in_a_process(entry, store, (Guarded::start, on_sqlite), (Guarded::start, on_key_value))
 }

@@ -7,12 +7,13 @@
 //!
 //! Source: mikenelsonjr/Accelerators, issue 13; OpenHikmah/openhikmah-web, issue 517: a second instance does not see the set.
 
-use redeliver_harness::{Anomaly, Contract, Delivery, Error, Harness, KeyValue, Prepared, sqlite::Sqlite};
+use redeliver_harness::{Anomaly, Contract, Delivery, Error, KeyValue, Prepared, sqlite::Sqlite};
 
 use super::Guarded;
 use crate::{
+    handlers::in_a_process,
     record_and_check::{KEYS, OBSERVED, SCHEMA},
-    registry::{AMOUNTS, Entry, Strategy},
+    registry::{Entry, Strategy},
     run::StoreKind,
     witness::Witness,
 };
@@ -61,20 +62,8 @@ async fn consume_key_value(process: &Guarded<KeyValue>, id: &str, amount: i64) -
 }
 
 fn prepared(entry: &Entry, store: StoreKind) -> Option<Prepared> {
-    let contract = (entry.contract)();
-    Some(match store {
-        StoreKind::Sqlite => Harness::new(entry.database())
-            .process(Guarded::start)
-            .contract(contract)
-            .prepare(AMOUNTS, async |process: &Guarded<Sqlite>, m: &Delivery<i64>| {
-                consume(process, m.id(), *m.payload()).await
-            }),
-        StoreKind::KeyValue => Harness::new(entry.key_value()).process(Guarded::start).contract(contract).prepare(
-            AMOUNTS,
-            async |process: &Guarded<KeyValue>, m: &Delivery<i64>| {
-                consume_key_value(process, m.id(), *m.payload()).await
-            },
-        ),
-        StoreKind::KeyValueAtSnapshot => return None,
-    })
+    let on_sqlite = async |process: &Guarded<Sqlite>, m: &Delivery<i64>| consume(process, m.id(), *m.payload()).await;
+    let on_key_value =
+        async |process: &Guarded<KeyValue>, m: &Delivery<i64>| consume_key_value(process, m.id(), *m.payload()).await;
+    in_a_process(entry, store, (Guarded::start, on_sqlite), (Guarded::start, on_key_value))
 }
