@@ -31,6 +31,7 @@ mod schedule;
 mod spans;
 mod spawned;
 mod standing;
+mod stores;
 mod task;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -14,6 +14,7 @@ use super::{
     quiet,
     room::Room,
     rounds::Round,
+    stores::tell_stores_apart,
     task::{Given, Kind, State, Task, Until},
     tokio::Runtime,
     trace::{Acted, Answer, Broken, Detail, End, Event, Fate, Lull, Replay, Supplied, Unused},
@@ -298,6 +299,9 @@ impl<'a> Run<'a> {
         // One that was left in the middle has come to nothing yet, and may be holding what an observer would wait for.
         let left = self.plan.chooser.is_some() && matches!(end, End::Inconclusive(_));
         let observation = if left { Observation::default() } else { self.handlers.observe()? };
+        if self.detail >= Detail::Words {
+            tell_stores_apart(&mut self.events);
+        }
         let mut hasher = FxHasher::default();
         self.events.hash(&mut hasher);
         let unused = self.unused();

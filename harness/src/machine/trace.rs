@@ -210,6 +210,8 @@ pub(crate) enum Injected {
 /// A step in words.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Words {
+    /// Whose operation it is, of a store that the user gave a name.
+    pub(crate) store: Option<Arc<str>>,
     /// The operation: SQL with its parameters, `get seen:m0`, a label.
     pub(crate) what: String,
     /// What came of it: `0`, `1 row`, an error.

@@ -103,8 +103,11 @@ impl Oracle {
         let as_if = named.as_ref().map(|(_, _, as_if)| as_if.clone());
         let mut real_time = Case::new(&self.contract, history, replay, Order::of_real_time(&replay.fates));
         let only_contract_forbids = self.contract.order_published && self.finds_it_right(subject, &mut real_time)?;
-        if let (true, Some((Anomaly::Overwrote, message, _))) = (only_contract_forbids, named) {
-            return Ok(Explanation { anomaly: Anomaly::Overwrote, message: Some(message), as_if, ..explanation });
+        // Whoever keeps an order by leaving out what comes late loses it.
+        if let (true, Some((anomaly @ (Anomaly::Overwrote | Anomaly::Lost), message, _))) =
+            (only_contract_forbids, named)
+        {
+            return Ok(Explanation { anomaly, message: Some(message), as_if, ..explanation });
         }
         let anomaly = if only_contract_forbids { Anomaly::Unexplained } else { Anomaly::NotIsolated };
         Ok(Explanation { anomaly, as_if, ..explanation })

@@ -98,9 +98,22 @@ struct Faulty {
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
 enum Part {
-    Value { name: String, value: String },
-    Rows { name: String, columns: Vec<String>, rows: Vec<Vec<String>>, ordered: bool },
-    Effects { name: String, effects: Vec<Effect> },
+    Value {
+        name: String,
+        value: String,
+    },
+    Rows {
+        name: String,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        store: Option<String>,
+        columns: Vec<String>,
+        rows: Vec<Vec<String>>,
+        ordered: bool,
+    },
+    Effects {
+        name: String,
+        effects: Vec<Effect>,
+    },
 }
 
 #[derive(Debug, Serialize)]
@@ -173,6 +186,7 @@ fn parts(seen: &Observation) -> Vec<Part> {
         Seen::Value(value) => Part::Value { name: name.to_owned(), value: value.clone() },
         Seen::Rows(rows) => Part::Rows {
             name: name.to_owned(),
+            store: rows.store.as_deref().map(str::to_owned),
             columns: rows.columns.to_vec(),
             rows: rows.rows.clone(),
             ordered: rows.ordered,
@@ -201,7 +215,9 @@ fn trace(screen: &Screen<'_>) -> Vec<Step> {
                 what,
                 result: result.map(|outcome| format!("{}{}", outcome.text, outcome.mark)),
             },
-            layout::Line::Between { sentence, fault } => Step::Between { between: sentence, fault },
+            layout::Line::Between { later, sentence, fault } => {
+                Step::Between { between: layout::between(later, &sentence), fault }
+            }
         })
         .collect()
 }

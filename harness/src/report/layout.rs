@@ -2,7 +2,9 @@
 //!
 //! What the lines say is decided in `steps`.
 
-use super::text::{WIDTH, pad, shorten, thousands, width};
+use std::time::Duration;
+
+use super::text::{WIDTH, pad, shorten, span, thousands, width};
 
 /// The operations' column is at least this wide, so that traces of short operations look alike.
 const NARROWEST: usize = 49;
@@ -24,8 +26,18 @@ const LAST: usize = 12;
 pub(super) enum Line {
     /// What a delivery did, and at which point, which is not shown. Without a result it may take the whole width.
     Step { process: String, delivery: String, point: Option<String>, what: String, result: Option<Outcome> },
-    /// What happened to it. A fault of the history is never elided.
-    Between { sentence: String, fault: bool },
+    /// What happened to it, and how much later, where the clock moved by itself; without a sentence nothing but that. A fault
+    /// of the history is never elided.
+    Between { later: Option<Duration>, sentence: String, fault: bool },
+}
+
+/// `2 s later, m0 is delivered again`.
+pub(super) fn between(later: Option<Duration>, sentence: &str) -> String {
+    match later {
+        None => sentence.to_owned(),
+        Some(later) if sentence.is_empty() => format!("{} later", span(later)),
+        Some(later) => format!("{} later, {sentence}", span(later)),
+    }
 }
 
 /// What came of a step. The mark is never cut off.
@@ -98,7 +110,7 @@ impl Columns {
 
     fn set(&self, line: &Line) -> String {
         let set = match line {
-            Line::Between { sentence, .. } => return self.between(sentence, "──"),
+            Line::Between { later, sentence, .. } => return self.between(&between(*later, sentence), "──"),
             Line::Step { process, delivery, what, result, .. } => {
                 let who = format!("  {}  {}", pad(process, self.process), pad(delivery, self.delivery));
                 match result {

@@ -4,6 +4,7 @@
 //! [`inconclusive`](fn@inconclusive) say how far a search went. Everything here is made from values that were recorded; nothing is replayed,
 //! judged or written anywhere.
 
+mod alike;
 mod extent;
 mod faults;
 mod json;

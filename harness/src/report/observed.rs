@@ -77,7 +77,7 @@ fn differing(all: &[&Observation], which: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for at in chosen.iter().copied().take(MOST_PARTS) {
         let against: Vec<&Seen> = if same_names { others(at).collect() } else { Vec::new() };
-        lines.extend(part(&parts[at], &against, is_alone(parts, at)));
+        lines.extend(part(&called(parts, at), &parts[at].1, &against, is_alone(parts, at)));
     }
     if chosen.len() > MOST_PARTS {
         lines.push(format!("and {} more", thousands((chosen.len() - MOST_PARTS) as u64)));
@@ -99,12 +99,25 @@ fn is_alone(parts: &[(Arc<str>, Seen)], at: usize) -> bool {
     parts.iter().filter(|(_, seen)| like_it(seen)).count() == 1
 }
 
-fn part((name, seen): &(Arc<str>, Seen), against: &[&Seen], alone: bool) -> Vec<String> {
-    let name = shorten(&fold(name), CELL);
+/// What a part is called beside others: its query, or its store where nothing else is seen of that.
+fn called(parts: &[(Arc<str>, Seen)], at: usize) -> String {
+    let store = |at: usize| match &parts[at].1 {
+        Seen::Rows(rows) => rows.store.as_deref(),
+        Seen::Value(_) | Seen::Performed(_) => None,
+    };
+    let name = match store(at) {
+        Some(own) if (0..parts.len()).filter(|other| store(*other) == Some(own)).count() == 1 => own.to_owned(),
+        Some(own) => format!("{own}: {}", parts[at].0),
+        None => parts[at].0.to_string(),
+    };
+    shorten(&fold(&name), CELL)
+}
+
+fn part(name: &str, seen: &Seen, against: &[&Seen], alone: bool) -> Vec<String> {
     let rows = match seen {
         Seen::Value(value) => return vec![format!("{name} {}", escape(value))],
         Seen::Rows(rows) => rows,
-        Seen::Performed(performed) => return effects(Some(&name).filter(|_| !alone), performed, against),
+        Seen::Performed(performed) => return effects(Some(name).filter(|_| !alone), performed, against),
     };
     let (shown, more) = telling_rows(rows, against);
     let more = (more > 0).then(|| format!("and {} more", thousands(more as u64)));
@@ -133,7 +146,7 @@ fn part((name, seen): &(Arc<str>, Seen), against: &[&Seen], alone: bool) -> Vec<
 }
 
 /// What happened outside, a line each: `mail "m0" twice`.
-fn effects(name: Option<&String>, performed: &Performed, against: &[&Seen]) -> Vec<String> {
+fn effects(name: Option<&str>, performed: &Performed, against: &[&Seen]) -> Vec<String> {
     let against: Vec<Seen> = against.iter().filter_map(|other| other_effects(other)).collect();
     let (shown, more) = telling_rows(&each(performed), &against.iter().collect::<Vec<_>>());
     let mut lines: Vec<String> = shown.iter().map(|row| row.join(" ")).collect();
@@ -163,7 +176,7 @@ fn each(performed: &Performed) -> Rows {
         more => format!("{} times", thousands(more as u64)),
     };
     let row = |effect: &Effect| vec![effect.what.clone(), effect.detail.clone(), times(effect.by.len())];
-    Rows { columns: Arc::default(), rows: performed.effects().iter().map(row).collect(), ordered: false }
+    Rows { store: None, columns: Arc::default(), rows: performed.effects().iter().map(row).collect(), ordered: false }
 }
 
 fn is_short(seen: &Seen) -> bool {

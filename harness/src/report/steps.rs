@@ -12,9 +12,9 @@ use crate::{
 };
 
 use super::{
-    faults,
+    alike, faults,
     layout::{self, Line, Outcome},
-    text::{because, fold, span},
+    text::{because, fold},
     titles,
 };
 
@@ -27,7 +27,7 @@ pub(super) fn trace(history: &History, replay: &Replay) -> String {
 /// The trace up to where nothing that tells comes any more, on one screen.
 pub(super) fn on_a_screen(history: &History, replay: &Replay, ends: bool) -> String {
     let upto = if ends { end_of_tale(replay) } else { replay.events.len() };
-    layout::on_a_screen(&lines(history, replay, upto))
+    layout::on_a_screen(&alike::told_once(lines(history, replay, upto)))
 }
 
 /// The lines of the first so many events.
@@ -107,7 +107,7 @@ impl<'a> Teller<'a> {
             Event::Delivered { delivery, origin, .. } => {
                 let cause = self.acted_at(at, |fault| matches!(fault, Fault::Overlap { .. } | Fault::Duplicate { .. }));
                 match faults::delivered(*origin, delivery.message, cause, terms) {
-                    Some(sentence) => self.delivered(&sentence, cause.is_some()),
+                    Some(sentence) => self.delivered(sentence, cause.is_some()),
                     None => self.tell_later(),
                 }
             }
@@ -237,15 +237,12 @@ impl<'a> Teller<'a> {
 
     fn fault(&mut self, sentence: String) {
         self.tell_later();
-        self.lines.push(Line::Between { sentence, fault: true });
+        self.lines.push(Line::Between { later: None, sentence, fault: true });
     }
 
-    fn delivered(&mut self, sentence: &str, fault: bool) {
-        let sentence = match self.later.take() {
-            Some(later) => format!("{} later, {sentence}", span(later)),
-            None => sentence.to_owned(),
-        };
-        self.lines.push(Line::Between { sentence, fault });
+    fn delivered(&mut self, sentence: String, fault: bool) {
+        let later = self.later.take();
+        self.lines.push(Line::Between { later, sentence, fault });
     }
 
     fn moves_on(&mut self, to: Duration) {
@@ -255,8 +252,8 @@ impl<'a> Teller<'a> {
     }
 
     fn tell_later(&mut self) {
-        if let Some(later) = self.later.take() {
-            self.lines.push(Line::Between { sentence: format!("{} later", span(later)), fault: false });
+        if let later @ Some(_) = self.later.take() {
+            self.lines.push(Line::Between { later, sentence: String::new(), fault: false });
         }
     }
 
@@ -266,7 +263,8 @@ impl<'a> Teller<'a> {
         let (_, since) = self.paused.remove(stood);
         if self.lines.len() > since {
             self.tell_later();
-            self.lines.push(Line::Between { sentence: format!("{task} goes on"), fault: false });
+            let sentence = format!("{task} goes on");
+            self.lines.push(Line::Between { later: None, sentence, fault: false });
         }
     }
 }

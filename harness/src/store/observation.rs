@@ -26,6 +26,8 @@ pub(crate) enum Seen {
 /// Rows of one query, each cell printed. Sorted when made, unless the query orders them.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Rows {
+    /// What the user calls the store, where the query does not tell.
+    pub(crate) store: Option<Arc<str>>,
     pub(crate) columns: Arc<[String]>,
     pub(crate) rows: Vec<Vec<String>>,
     /// Their order means something.
@@ -66,7 +68,23 @@ impl Observation {
         if !ordered {
             rows.sort_unstable();
         }
-        self.parts.push((name, Seen::Rows(Rows { columns, rows, ordered })));
+        self.parts.push((name, Seen::Rows(Rows { store: None, columns, rows, ordered })));
+    }
+
+    /// Adds the rows of a query of a store that has a name beside it.
+    #[cfg(feature = "sqlite")]
+    pub(crate) fn rows_of_store(
+        &mut self,
+        store: Option<Arc<str>>,
+        query: &str,
+        columns: Vec<String>,
+        rows: Vec<Vec<String>>,
+        ordered: bool,
+    ) {
+        self.rows(query, columns, rows, ordered);
+        if let Some((_, Seen::Rows(rows))) = self.parts.last_mut() {
+            rows.store = store;
+        }
     }
 
     /// Adds what happened in the outside world.
@@ -180,7 +198,8 @@ impl Observation {
                     && rows.are_pairs()
                 {
                     let begun = rows.rows.extract_if(.., |row| row[0].starts_with(&**name)).collect();
-                    let rows = Rows { columns: Arc::clone(&rows.columns), rows: begun, ordered: rows.ordered };
+                    let (store, columns) = (rows.store.clone(), Arc::clone(&rows.columns));
+                    let rows = Rows { store, columns, rows: begun, ordered: rows.ordered };
                     taken.parts.push((Arc::clone(name), Seen::Rows(rows)));
                 }
             }
@@ -209,13 +228,13 @@ impl Observation {
             let seen = match seen {
                 Seen::Value(value) => Seen::Value(change(value)),
                 Seen::Performed(performed) => Seen::Performed(performed.map_text(&change)),
-                Seen::Rows(Rows { columns, rows, ordered }) => {
+                Seen::Rows(Rows { store, columns, rows, ordered }) => {
                     let mut rows: Vec<Vec<String>> =
                         rows.iter().map(|row| row.iter().map(|cell| change(cell)).collect()).collect();
                     if !ordered {
                         rows.sort_unstable();
                     }
-                    Seen::Rows(Rows { columns: Arc::clone(columns), rows, ordered: *ordered })
+                    Seen::Rows(Rows { store: store.clone(), columns: Arc::clone(columns), rows, ordered: *ordered })
                 }
             };
             (Arc::clone(name), seen)

@@ -66,7 +66,7 @@ fn words() -> impl Strategy<Value = Option<Box<Words>>> {
     let things = || proptest::collection::vec(text(), 0..3);
     proptest::option::of(
         (text(), text(), things(), things())
-            .prop_map(|(what, result, reads, writes)| Box::new(Words { what, result, reads, writes })),
+            .prop_map(|(what, result, reads, writes)| Box::new(Words { store: None, what, result, reads, writes })),
     )
 }
 

@@ -39,6 +39,35 @@ fn rows_of_one_column_are_listed() {
 }
 
 #[test]
+fn one_query_of_two_databases_is_told_by_their_names_and_two_of_one_by_both() {
+    let balance = |here: &str, there: &str, seen: Option<&str>| {
+        let mut all = Observation::default();
+        let mut add = |store: &str, query: &str, column: &str, cell: &str| {
+            let rows = vec![vec![cell.to_owned()]];
+            all.rows_of_store(Some(store.into()), query, vec![column.to_owned()], rows, false);
+        };
+        add("here", "SELECT balance FROM account", "balance", here);
+        add("there", "SELECT balance FROM account", "balance", there);
+        seen.into_iter().for_each(|seen| add("there", "SELECT balance FROM old", "balance", seen));
+        all
+    };
+    assert_reads(
+        &compare(&balance("-100", "100", None), &balance("-100", "200", None)),
+        r"
+  expected  there: balance 100  m0 delivered once
+  observed  there: balance 200  as if m0 had never been delivered
+",
+    );
+    assert_reads(
+        &compare(&balance("0", "1", Some("2")), &balance("0", "1", Some("3"))),
+        r"
+  expected  there: SELECT balance FROM old: balance 2  m0 delivered once
+  observed  there: SELECT balance FROM old: balance 3  as if m0 had never been delivered
+",
+    );
+}
+
+#[test]
 fn keys_and_values_are_pairs_and_one_row_names_its_columns() {
     let pairs = |value: &str| rows("cache", &["key", "value"], &[&["balance", value], &["seen:m0", "1"]]);
     assert_reads(

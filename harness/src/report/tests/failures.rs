@@ -32,39 +32,12 @@ credit_is_idempotent: m0 is never handled                           [1 fault; no
 
   messages  m0 100
 
-  p0  m0#1   put claim:m0 taken                                 ok
+  p0  m0#1  put claim:m0 taken                                 ok
       ── p0 crashes and restarts ──
       ── 1 s later, m0 is delivered again ──
-  p0  m0#2   get claim:m0                                       taken
-  p0  m0#2   retry: in flight
-      ── 2 s later, m0 is delivered again ──
-  p0  m0#3   get claim:m0                                       taken
-  p0  m0#3   retry: in flight
-      ── 4 s later, m0 is delivered again ──
-  p0  m0#4   get claim:m0                                       taken
-  p0  m0#4   retry: in flight
-      ── 8 s later, m0 is delivered again ──
-  p0  m0#5   get claim:m0                                       taken
-  p0  m0#5   retry: in flight
-      ── 16 s later, m0 is delivered again ──
-  p0  m0#6   get claim:m0                                       taken
-  p0  m0#6   retry: in flight
-      ── 32 s later, m0 is delivered again ──
-  p0  m0#7   get claim:m0                                       taken
-  p0  m0#7   retry: in flight
-      … 6 more lines …
-      ── 4 min 16 s later, m0 is delivered again ──
-  p0  m0#10  get claim:m0                                       taken
-  p0  m0#10  retry: in flight
-      ── 8 min 32 s later, m0 is delivered again ──
-  p0  m0#11  get claim:m0                                       taken
-  p0  m0#11  retry: in flight
-      ── 17 min 4 s later, m0 is delivered again ──
-  p0  m0#12  get claim:m0                                       taken
-  p0  m0#12  retry: in flight
-      ── 34 min 8 s later, m0 is delivered again ──
-  p0  m0#13  get claim:m0                                       taken
-  p0  m0#13  retry: in flight
+  p0  m0#2  get claim:m0                                       taken
+  p0  m0#2  retry: in flight
+      ── m0 is delivered again 11 more times, the last 34 min 8 s later, and each goes as m0#2 ──
 
   why       m0 was delivered 13 times, and the last 12 answered retry: in flight
   needed    the crash; without it the history passes
@@ -72,6 +45,31 @@ credit_is_idempotent: m0 is never handled                           [1 fault; no
   replay    REDELIVER_HISTORY='r1:…' cargo test --package app credit_is_idempotent -- --exact
 ",
     );
+}
+
+#[test]
+fn deliveries_that_go_otherwise_and_as_few_as_can_be_read_are_told_one_by_one() {
+    let told = |answers: &[&str]| {
+        let mut made = Made::new(1);
+        made.deliver(name(0, 1), 0, Origin::First);
+        made.crash(at(0, 1, 1), &[]);
+        for (again, answer) in answers.iter().enumerate() {
+            let number = again as u32 + 2;
+            made.later(Duration::from_secs(1)).deliver(name(0, number), 0, Origin::Redelivery);
+            made.step(name(0, number), "get claim:m0", answer).reads("claim:m0").retries(name(0, number), "in flight");
+        }
+        made.replay.end = End::Stuck(vec![0]);
+        let screen = made.screen(&wrong(Anomaly::Stuck, 0, (0, 0), &[0], None));
+        screen.lines().filter(|line| line.contains("m0 is delivered again")).map(str::trim).map(str::to_owned).collect()
+    };
+    let each = "── 1 s later, m0 is delivered again ──".to_owned();
+    let three: Vec<String> = told(&["taken"; 3]);
+    assert_eq!(three, vec![each.clone(); 3], "three are as soon read");
+    let more = "── m0 is delivered again 3 more times, the last 1 s later, and each goes as m0#2 ──";
+    assert_eq!(told(&["taken"; 4]), [&each, more]);
+    let two_then_five = ["taken", "taken", "mine", "mine", "mine", "mine", "mine"];
+    let more = "── m0 is delivered again 4 more times, the last 1 s later, and each goes as m0#4 ──";
+    assert_eq!(told(&two_then_five), [&each, &each, &each, more]);
 }
 
 #[test]

@@ -79,6 +79,7 @@ impl<C: Command> Operation for Autocommit<'_, C> {
     fn act(&mut self, turn: &mut Turn) -> Act<Self::Output> {
         let command = &self.command;
         let state = &mut *lock(self.state);
+        of_store(turn, state);
         footprint::of_a_command(state, command);
         state.saw(turn.now());
         turn.facts.can_fail = true;
@@ -111,6 +112,7 @@ impl<C: Command> Operation for Within<'_, C> {
     fn act(&mut self, turn: &mut Turn) -> Act<Self::Output> {
         let command = &self.command;
         let state = &mut *lock(self.state);
+        of_store(turn, state);
         state.saw(turn.now());
         let Some(at) = state.place(self.transaction) else {
             footprint::of_nothing();
@@ -151,6 +153,7 @@ impl Operation for Begin<'_> {
     fn act(&mut self, turn: &mut Turn) -> Act<Self::Output> {
         let what = || "begin".to_owned();
         let state = &mut *lock(self.state);
+        of_store(turn, state);
         footprint::of_a_begin(state);
         state.saw(turn.now());
         turn.facts.can_fail = true;
@@ -176,6 +179,7 @@ impl Operation for Commit<'_> {
     fn act(&mut self, turn: &mut Turn) -> Act<Self::Output> {
         let what = || "commit".to_owned();
         let state = &mut *lock(self.state);
+        of_store(turn, state);
         state.saw(turn.now());
         footprint::of_nothing();
         let Some(at) = state.place(self.transaction) else { return failed(turn, what, ENDED) };
@@ -215,6 +219,7 @@ impl Operation for RollBack<'_> {
     fn act(&mut self, turn: &mut Turn) -> Act<Self::Output> {
         let what = || "rollback".to_owned();
         let state = &mut *lock(self.state);
+        of_store(turn, state);
         state.saw(turn.now());
         footprint::of_nothing();
         let Some(at) = state.place(self.transaction) else { return failed(turn, what, ENDED) };
@@ -236,6 +241,11 @@ fn end(turn: &mut Turn, state: &mut State, at: usize) {
         release_locks();
     }
     state.roll_back(at);
+}
+
+/// Says whose operation it is.
+fn of_store(turn: &mut Turn, state: &State) {
+    turn.words(|words| words.store = Some(state.name()));
 }
 
 /// A lock is taken: waits, or gives up.

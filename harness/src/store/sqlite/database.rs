@@ -23,7 +23,7 @@ use crate::{Error, Observation, Process, Store};
 /// [`Sqlite::schema`](super::Sqlite::schema).
 #[derive(Debug)]
 pub struct Database {
-    name: String,
+    name: Option<Arc<str>>,
     schema: String,
     queries: Vec<String>,
     in_memory: bool,
@@ -49,7 +49,7 @@ impl std::fmt::Debug for Open {
 
 impl Database {
     pub(super) fn new(schema: &str) -> Self {
-        Self { name: "sqlite".into(), schema: schema.into(), queries: Vec::new(), in_memory: false, open: None }
+        Self { name: None, schema: schema.into(), queries: Vec::new(), in_memory: false, open: None }
     }
 
     /// Adds a query whose answer is seen in the end. Its rows are compared as a multiset unless it says `ORDER BY`.
@@ -67,15 +67,16 @@ impl Database {
         self
     }
 
-    /// What the database is called in reports and errors: `sqlite` by default.
+    /// What the database is called in errors, where it is `sqlite` by default, and in reports of handlers that use several
+    /// stores.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
-        self.name = name.into();
+        self.name = Some(name.into());
         self
     }
 
     fn trouble(&self, operation: &'static str) -> impl Fn(rusqlite::Error) -> Error + use<> {
-        let store = self.name.clone();
+        let store = self.name.as_deref().unwrap_or("sqlite").to_owned();
         move |cause| Error::Store { store: store.clone(), operation, cause: cause.to_string() }
     }
 
@@ -86,7 +87,7 @@ impl Database {
                 Some(files) => Place::File(files.database().to_owned()),
                 None => Place::Memory(memory_name()),
             };
-            let open = Open::new(&self.schema, place, files).map_err(self.trouble("open"))?;
+            let open = Open::new(&self.schema, self.name.clone(), place, files).map_err(self.trouble("open"))?;
             self.open = Some(open);
         }
         Ok(self.open.as_mut().expect("it was opened just above"))
@@ -94,7 +95,7 @@ impl Database {
 }
 
 impl Open {
-    fn new(schema: &str, place: Place, files: Option<Files>) -> rusqlite::Result<Self> {
+    fn new(schema: &str, label: Option<Arc<str>>, place: Place, files: Option<Files>) -> rusqlite::Result<Self> {
         let control = place.open()?;
         let fresh = Settings::of(&control)?;
         // The page size is SQLite's own: a smaller one would be faster to reset and would spill at other times.
@@ -106,7 +107,7 @@ impl Open {
         super::reset::copy(&control, &mut template)?;
         let image = Image::learn(&control, template)?;
         let written = Written::default();
-        let pool = Pool::new(place.clone(), written.clone(), fresh);
+        let pool = Pool::new(place.clone(), label, written.clone(), fresh);
         Ok(Self { control, image, written, pool, place, _files: files })
     }
 }
@@ -129,10 +130,10 @@ impl Store for Database {
 
     fn observe(&mut self, seen: &mut Observation) -> Result<(), Error> {
         let trouble = self.trouble("observe");
-        let queries = self.queries.clone();
+        let (queries, name) = (self.queries.clone(), self.name.clone());
         let open = self.opened()?;
         for query in &queries {
-            see(&open.control, query, seen).map_err(&trouble)?;
+            see(&open.control, name.clone(), query, seen).map_err(&trouble)?;
         }
         Ok(())
     }
@@ -148,8 +149,8 @@ impl Store for Database {
     }
 }
 
-/// Adds the answer of one query.
-fn see(control: &Connection, query: &str, seen: &mut Observation) -> rusqlite::Result<()> {
+/// Adds the answer of one query to this database.
+fn see(control: &Connection, store: Option<Arc<str>>, query: &str, seen: &mut Observation) -> rusqlite::Result<()> {
     let mut statement = control.prepare_cached(query)?;
     let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut answer = statement.query([])?;
@@ -158,7 +159,7 @@ fn see(control: &Connection, query: &str, seen: &mut Observation) -> rusqlite::R
         rows.push((0..columns.len()).map(|at| row.get_ref(at).map(print)).collect::<rusqlite::Result<_>>()?);
     }
     let ordered = query.to_ascii_lowercase().contains("order by");
-    seen.rows(query, columns, rows, ordered);
+    seen.rows_of_store(store, query, columns, rows, ordered);
     Ok(())
 }
 

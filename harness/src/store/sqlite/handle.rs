@@ -68,7 +68,7 @@ impl Sqlite {
         T: Send + 'static,
         E: Send + 'static,
     {
-        let narrator = Narrator::new(self.place.clone());
+        let narrator = Narrator::new(self.place.clone(), self.pool.label());
         Call::new(self.process.clone(), Arc::clone(&self.pool), code, Some(narrator)).await
     }
 

@@ -14,7 +14,10 @@ use super::{
     pool::{Pool, Pooled},
     words::{Shape, say},
 };
-use crate::machine::{Act, Operation, OperationTurn, release_locks, trace::Injected};
+use crate::machine::{
+    Act, Operation, OperationTurn, release_locks,
+    trace::{Injected, Words},
+};
 
 /// On which connection a statement runs.
 #[derive(Clone, Copy)]
@@ -240,7 +243,7 @@ fn act_on<T>(
     let mut answer = run(turn, &mut told);
     let gave_up = turn.facts.gave_up;
     if is_busy(&answer) && flags.busy() && !turn.must_give_up() && turn.facts.suffered.is_none() {
-        turn.words(|words| *words = told.waits());
+        turn.words(|words| *words = Words { store: pool.label(), ..told.waits() });
         footprint::of_one_that_waits(pool);
         return Act::Blocked(BUSY_TIMEOUT);
     }
@@ -257,7 +260,7 @@ fn act_on<T>(
     }
     let error = answer.as_ref().err().map(ToString::to_string);
     let lost = turn.facts.suffered == Some(Injected::LoseReply);
-    turn.words(|words| *words = told.words(error, lost));
+    turn.words(|words| *words = Words { store: pool.label(), ..told.words(error, lost) });
     Act::Done(answer)
 }
 

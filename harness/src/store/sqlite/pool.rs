@@ -38,6 +38,8 @@ fn open_alone(path: &Path) -> rusqlite::Result<Connection> {
 /// The connections of one database.
 pub(super) struct Pool {
     place: Place,
+    /// What the user calls the database.
+    label: Option<Arc<str>>,
     written: Written,
     /// What a fresh connection is set to.
     fresh: Settings,
@@ -106,15 +108,21 @@ pub(super) struct Thread {
 }
 
 impl Pool {
-    pub(super) fn new(place: Place, written: Written, fresh: Settings) -> Arc<Self> {
+    pub(super) fn new(place: Place, label: Option<Arc<str>>, written: Written, fresh: Settings) -> Arc<Self> {
         Arc::new(Self {
             place,
+            label,
             written,
             fresh,
             idle: Mutex::default(),
             idle_threads: threads(),
             abandoned: AtomicBool::new(false),
         })
+    }
+
+    /// What the user calls the database, if anything.
+    pub(super) fn label(&self) -> Option<Arc<str>> {
+        self.label.clone()
     }
 
     /// A replay begins: no connection is in use. What was inserted last on one of them is forgotten.

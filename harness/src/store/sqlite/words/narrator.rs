@@ -4,6 +4,8 @@
 //! So where the words of a replay are wanted, and only there, a probe runs each statement as well. That is slow and exact.
 //! What the statement came to where it failed is read off the hooks' flags; the probe follows them.
 
+use std::sync::Arc;
+
 use rusqlite::Connection;
 
 use super::{
@@ -19,6 +21,7 @@ use crate::{
 /// Puts the statements of one piece of code in words.
 pub(in crate::store::sqlite) struct Narrator {
     place: Place,
+    label: Option<Arc<str>>,
     reader: Option<Connection>,
     /// What the code's open transaction sees.
     probe: Option<Probe>,
@@ -41,14 +44,14 @@ pub(in crate::store::sqlite) struct Narration<'a> {
 const MARK: &str = "redeliver_probe";
 
 impl Narrator {
-    pub(in crate::store::sqlite) fn new(place: Place) -> Self {
-        Self { place, reader: None, probe: None, opening: Vec::new(), lost: false }
+    pub(in crate::store::sqlite) fn new(place: Place, label: Option<Arc<str>>) -> Self {
+        Self { place, label, reader: None, probe: None, opening: Vec::new(), lost: false }
     }
 
     /// Runs the statement on a copy of what it is about to see.
     pub(in crate::store::sqlite) fn before(&mut self, statement: &str) -> Narration<'_> {
         let shape = Shape::of(statement);
-        let mut words = Words { what: statement.to_owned(), ..Words::default() };
+        let mut words = Words { store: self.label.clone(), what: statement.to_owned(), ..Words::default() };
         match self.try_out(statement, shape) {
             Ok((result, touched)) => {
                 words.result = result;
