@@ -27,6 +27,7 @@ mod random;
 mod readme;
 mod readme_example;
 mod real_handlers;
+mod recorded;
 mod replies;
 mod round_trip;
 mod soundness;
