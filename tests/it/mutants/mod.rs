@@ -79,11 +79,6 @@ fn no_mutant_passes_without_a_reason(strategy: &str) {
     let passing = came(strategy).iter().filter(|came| came.wrong.is_none()).map(|came| came.what.as_str());
     let explained = EXPLAINED.iter().filter(|(of, ..)| *of == strategy).map(|(_, what, _)| *what);
     let (passing, explained): (Vec<_>, Vec<_>) = (passing.collect(), explained.collect());
-    if std::env::var("SHOW").is_ok() {
-        for came in came(strategy) {
-            println!("{strategy}: {} -> {:?}", came.what, came.wrong);
-        }
-    }
     assert_eq!(passing, explained, "of {strategy}: what passes, and what is explained");
 }
 
@@ -91,6 +86,13 @@ fn no_mutant_passes_without_a_reason(strategy: &str) {
 fn the_programs_are_those_of_their_strategies() {
     CORE.iter().for_each(statements::tie);
     table::all().for_each(commands::tie);
+}
+
+#[test]
+fn every_reason_is_of_a_mutant_that_there_is() {
+    for (strategy, what, _) in EXPLAINED {
+        assert!(mutants(strategy).iter().any(|mutant| mutant.what == *what), "{strategy}: {what}");
+    }
 }
 
 #[test]

@@ -2,9 +2,15 @@
 
 use std::{fmt, time::Duration};
 
-use redeliver::{Contract, Delivery, Effects, Harness, KeyValue, Messages, Prepared, Store, Verdict};
+use redeliver::{
+    Contract, Delivery, DeliveryModel, Effects, Error, Harness, KeyValue, Message, Messages, Observation, Prepared,
+    Process, Store, Verdict,
+};
 use redeliver_strategies::{
-    Entry, StoreKind, dead_letter, named, precondition_on_value, registry::AMOUNTS, sharded_dedup::Shards,
+    Entry, StoreKind, dead_letter, named,
+    precondition_on_value::{self, Change},
+    registry::AMOUNTS,
+    sharded_dedup::Shards,
 };
 
 use super::{
@@ -16,18 +22,41 @@ use super::{
 /// So often background work is done: as often as that of the strategies.
 const PERIOD: Duration = Duration::from_secs(1);
 
-/// The usual search over a program, and over one for the background.
+/// The usual search over a program, and over one for the background: of all that is seen, under each model; of histories with
+/// more faults; and without any fault of each part of what is seen alone. The first verdict that is no pass, or one that is.
 pub fn checked(of: &Programmed, handler: &[Op], background: &[Op]) -> Verdict {
-    prepared(of, of.promises, handler, background).verdict()
+    let check = |model: fn() -> DeliveryModel, part| {
+        let contract = (of.promises)(contract(of));
+        let programs = Programs { of, contract, handler, background, listed: LONG, part };
+        programs.prepared().model(model()).faults(of.faults)
+    };
+    // Where there is one process, whatever comes again finds its memory.
+    let processes: &[usize] = if of.world == World::WithMemory { &[2, 1] } else { &[2] };
+    let models = of.models.iter().flat_map(|model| processes.iter().map(move |count| (*model, *count)));
+    let searched = models.map(|(model, count)| check(model, None).processes(count).verdict());
+    let also = of.also.into_iter().flat_map(|histories| histories());
+    let replayed = also.map(|history| check(of.models[0], None).replay(&history));
+    let parts = of.parts.iter().map(|part| check(of.models[0], Some(*part)).faults(0).verdict());
+    let mut last = None;
+    for verdict in searched.chain(replayed).chain(parts) {
+        if !matches!(verdict, Verdict::Holds(_)) {
+            return verdict;
+        }
+        last = Some(verdict);
+    }
+    last.expect("it claims a model")
 }
 
 /// The search over the strategy's own code meets the same histories as that over its program, one after the other, and each
 /// leaves the same: they do the same.
 pub fn tie(of: &Programmed) {
-    let entry = entry(of);
-    let mut own = entry.on(of.store()).expect("it stands on it").model((of.model)()).faults(entry.faults).cases(0);
-    let mut program = prepared(of, of.states, of.handler, of.background.map_or(&[], |(_, ops)| ops));
-    let (own, program) = (own.survey().expect("memory works"), program.survey().expect("memory works"));
+    let own = entry(of).on(of.store()).expect("it stands on it");
+    let (contract, background) = ((of.states)(contract(of)), of.background.map_or(&[][..], |(_, ops)| ops));
+    let program = Programs { of, contract, handler: of.handler, background, listed: OWN, part: None }.prepared();
+    let [own, program] = [own, program].map(|check| {
+        let searched = check.model((of.models[0])()).faults(1).cases(0).survey();
+        searched.expect("memory works")
+    });
     for (own, program) in own.judged.iter().zip(&program.judged) {
         assert_eq!(own, program, "{}", of.strategy);
     }
@@ -39,39 +68,37 @@ fn entry(of: &Programmed) -> &'static Entry {
     named(of.strategy).expect("it is registered")
 }
 
-/// A check of programs. `promises` is what it promises beside its registry's contract.
-fn prepared(of: &Programmed, promises: fn(Contract) -> Contract, handler: &[Op], background: &[Op]) -> Prepared {
-    let entry = entry(of);
-    let contract = promises((entry.contract)());
-    let programs = Programs { of, contract, handler, background };
-    let prepared = match of.world {
-        World::One(isolation) => {
-            programs.over(Harness::new(entry.key_value().isolation(isolation)), |store: &KeyValue| Hands::of(store))
-        }
-        World::WithOutside => {
-            let world = (entry.key_value(), Effects::new().named("world"));
-            programs.over(Harness::new(world), |(store, mail): &(KeyValue, Effects)| Hands {
-                mail: Some(mail),
-                ..Hands::of(store)
-            })
-        }
-        World::Two => {
-            let two = (entry.key_value_named("here"), entry.key_value_named("there"));
-            programs.over(Harness::new(two), both)
-        }
-        World::Shards => {
-            let shards = Shards::new(entry.key_value_named("even"), entry.key_value_named("odd"));
-            programs.over(Harness::new(shards), both)
-        }
-        World::WithMemory => {
-            let process = |store| (store, Memory::default());
-            programs.over(Harness::new(entry.key_value()).process(process), |(store, memory): &(KeyValue, Memory)| {
-                Hands { memory: Some(memory), ..Hands::of(store) }
-            })
-        }
-    };
-    prepared.model((of.model)()).faults(entry.faults).cases(0)
+fn contract(of: &Programmed) -> Contract {
+    (entry(of).contract)()
 }
+
+/// Which messages, where they are listed.
+#[derive(Clone, Copy)]
+struct Listed {
+    sharded: fn() -> Messages<i64>,
+    changes: fn() -> Messages<Change>,
+    letters: fn() -> Messages<i64>,
+}
+
+/// The strategy's own.
+const OWN: Listed =
+    Listed { sharded: || AMOUNTS.into(), changes: precondition_on_value::messages, letters: dead_letter::messages };
+
+/// More than those: what two of a kind show, or two in one shard.
+const LONG: Listed = Listed {
+    sharded: || {
+        let amounts = [100, 300, 100].into_iter().enumerate();
+        Messages::exactly(amounts.map(|(at, amount)| Message::new(format!("m{at}"), amount)))
+    },
+    changes: || {
+        let changes = [(0, 100), (100, -100), (0, 300)].into_iter().enumerate();
+        Messages::exactly(changes.map(|(at, (from, by))| Message::new(format!("m{at}"), Change { from, by })))
+    },
+    letters: || {
+        let amounts = [-100, 300, -100, 300].into_iter().enumerate();
+        Messages::exactly(amounts.map(|(at, amount)| Message::new(format!("m{at}"), amount).ordered_by("account-7")))
+    },
+};
 
 fn both((first, second): &(KeyValue, KeyValue)) -> Hands<'_> {
     Hands { second: Some(second), ..Hands::of(first) }
@@ -83,9 +110,41 @@ struct Programs<'a> {
     contract: Contract,
     handler: &'a [Op],
     background: &'a [Op],
+    listed: Listed,
+    part: Option<Part>,
 }
 
 impl Programs<'_> {
+    /// Over the stores of the strategy.
+    fn prepared(self) -> Prepared {
+        let entry = entry(self.of);
+        let prepared = match self.of.world {
+            World::One(isolation) => self.on(entry.key_value().isolation(isolation), |store| Hands::of(store)),
+            World::WithOutside => self.on((entry.key_value(), Effects::new().named("world")), |(store, mail)| Hands {
+                mail: Some(mail),
+                ..Hands::of(store)
+            }),
+            World::Two => self.on((entry.key_value_named("here"), entry.key_value_named("there")), both),
+            World::Shards => self.on(Shards::new(entry.key_value_named("even"), entry.key_value_named("odd")), both),
+            World::WithMemory => {
+                let harness = Harness::new(entry.key_value()).process(|store| (store, Memory::default()));
+                self.over(harness, |(store, memory): &(KeyValue, Memory)| Hands {
+                    memory: Some(memory),
+                    ..Hands::of(store)
+                })
+            }
+        };
+        prepared.cases(0)
+    }
+
+    /// Over these stores, of which is seen what is asked for.
+    fn on<S: Store>(self, stores: S, hands: fn(&S::Handle) -> Hands<'_>) -> Prepared {
+        match self.part {
+            None => self.over(Harness::new(stores), hands),
+            Some(part) => self.over(Harness::new(Only { stores, part }), hands),
+        }
+    }
+
     /// Over a process that has such hands.
     fn over<S: Store, C: 'static>(self, harness: Harness<S, C>, hands: fn(&C) -> Hands<'_>) -> Prepared {
         let mut harness = harness.contract(self.contract.clone());
@@ -98,9 +157,11 @@ impl Programs<'_> {
                 drop(run::<i64>(&program, hands(process), None).await);
             });
         }
+        let Listed { sharded, changes, letters } = self.listed;
         match self.of.strategy {
-            "precondition-on-value" => self.with(harness, hands, precondition_on_value::messages()),
-            "dead-letter" => self.with(harness, hands, dead_letter::messages()),
+            "precondition-on-value" => self.with(harness, hands, changes()),
+            "dead-letter" => self.with(harness, hands, letters()),
+            "sharded-dedup" => self.with(harness, hands, sharded()),
             _ => self.with(harness, hands, Messages::from(AMOUNTS)),
         }
     }
@@ -128,5 +189,37 @@ impl Programmed {
             World::One(isolation) if isolation == redeliver::Isolation::Snapshot => StoreKind::KeyValueAtSnapshot,
             _ => StoreKind::KeyValue,
         }
+    }
+}
+
+/// A part of what is seen.
+type Part = fn(&Observation) -> Vec<&str>;
+
+/// Stores of which one part is seen.
+struct Only<S> {
+    stores: S,
+    part: Part,
+}
+
+impl<S: Store> Store for Only<S> {
+    type Handle = S::Handle;
+
+    fn reset(&mut self) -> Result<(), Error> {
+        self.stores.reset()
+    }
+
+    fn open(&mut self, process: &Process) -> Result<S::Handle, Error> {
+        self.stores.open(process)
+    }
+
+    fn observe(&mut self, seen: &mut Observation) -> Result<(), Error> {
+        let mut all = Observation::default();
+        self.stores.observe(&mut all)?;
+        seen.set("part", (self.part)(&all));
+        Ok(())
+    }
+
+    fn crash(&mut self, process: &Process) {
+        self.stores.crash(process);
     }
 }

@@ -36,7 +36,7 @@ pub enum Value {
     Minus,
     /// What [`Op::Take`] was told.
     Taken,
-    /// What [`Op::Count`] or [`Op::TakeNumber`] was told, and the place of the message until then.
+    /// What [`Op::Count`] or [`Op::TakeNumber`] was told; 0 until then.
     Number,
 }
 
@@ -96,6 +96,8 @@ pub enum Op {
     // ---- what comes of it
     /// Something is found where the amount is none that can be added.
     Refuse,
+    /// The number is the message's own: 1 of `m0`.
+    Own,
     /// The number is one higher.
     Next,
     /// Goes on behind the next [`Then`](Op::Then), with nothing open; otherwise it is done.

@@ -86,7 +86,6 @@ struct Run<'a, P> {
 
 /// Runs a program for one message, or for none.
 pub async fn run<P: Carried>(program: &[Op], hands: Hands<'_>, message: Option<&Delivery<P>>) -> Outcome {
-    let place = message.and_then(|m| m.id().strip_prefix('m')?.parse::<i64>().ok());
     let mut run = Run {
         hands,
         message,
@@ -94,7 +93,7 @@ pub async fn run<P: Carried>(program: &[Op], hands: Hands<'_>, message: Option<&
         open: None,
         held: None,
         found: false,
-        number: place.map_or(0, |place| place + 1),
+        number: 0,
         taken: 0,
         random: 0,
     };
@@ -108,7 +107,8 @@ pub async fn run<P: Carried>(program: &[Op], hands: Hands<'_>, message: Option<&
                 then.map_or(program.len(), |then| at + then)
             }
             Ok(Goes::Back) => {
-                run.open = None;
+                // What a loop knows it learns anew each time.
+                (run.open, run.found, run.number, run.taken) = (None, false, 0, 0);
                 program[..at].iter().rposition(|op| *op == Op::From).unwrap_or(0)
             }
             Ok(Goes::Out(outcome)) => return outcome,
@@ -165,6 +165,10 @@ impl<P: Carried> Run<'_, P> {
             Op::IfFound(_) | Op::IfMissing(_) => unreachable!("no condition stands within another"),
             Op::Then | Op::From => {}
             Op::Refuse => self.found = self.amount() <= 0,
+            Op::Own => {
+                let place = self.id().strip_prefix('m').and_then(|place| place.parse::<i64>().ok());
+                self.number = place.map_or(0, |place| place + 1);
+            }
             Op::Next => self.number += 1,
             op => self.act(op).await?,
         }

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use redeliver::{Contract, DeliveryModel, Guarantee, Isolation};
+use redeliver::{
+    Contract, DeliveryModel, Guarantee, History, Isolation,
+    history::{DeliveryName, Fault},
+};
 use redeliver_strategies::{claim_then_confirm, lease_with_fencing, registry::EFFECT};
 
 use super::{
@@ -33,7 +36,10 @@ const GIVE_BACK: Op = CompareAndDelete(Fixed("lease"), Value::Number);
 pub const ALL: &[Programmed] = &[
     Programmed {
         strategy: "claim-then-confirm",
-        model: DeliveryModel::at_least_once,
+        models: &[DeliveryModel::at_least_once],
+        faults: 1,
+        also: Some(overtaken),
+        parts: &[],
         world: World::WithOutside,
         states: |contract| contract,
         promises: |contract| contract.equal_payloads_add_up().effect(EFFECT, Guarantee::ExactlyOnce),
@@ -57,7 +63,10 @@ pub const ALL: &[Programmed] = &[
     },
     Programmed {
         strategy: "lease-with-fencing",
-        model: DeliveryModel::at_least_once,
+        models: &[DeliveryModel::at_least_once],
+        faults: 1,
+        also: Some(overtaken),
+        parts: &[],
         world: World::One(Isolation::Serializable),
         states: |contract| contract,
         promises: Contract::equal_payloads_add_up,
@@ -126,7 +135,10 @@ pub const ALL: &[Programmed] = &[
     },
     Programmed {
         strategy: "in-process-claim",
-        model: DeliveryModel::at_least_once,
+        models: &[DeliveryModel::at_least_once, DeliveryModel::request_reply],
+        faults: 2,
+        also: None,
+        parts: &[],
         world: World::WithMemory,
         states: |contract| contract,
         promises: Contract::equal_payloads_add_up,
@@ -148,3 +160,19 @@ pub const ALL: &[Programmed] = &[
         ],
     },
 ];
+
+/// At some point the clock jumps past the time for which anything is claimed, and there or later another delivery comes beside
+/// the first; or there another one comes, which stops on its way until the first has gone on to its end. Of so many faults the
+/// search would take minutes where a clock is read.
+fn overtaken() -> Vec<History> {
+    let point = |delivery, at| DeliveryName::new(0, delivery).operation(at);
+    let jump = |at| Fault::Advance { at: point(1, at), by: Duration::from_secs(31) };
+    let beside = |at| Fault::Overlap { at: point(1, at), to: None };
+    let stop = |at| Fault::Pause { at: point(2, at), until: None };
+    let places = || (1..=16).flat_map(|first| (1..=16).map(move |then| (first, then)));
+    let later = places().filter(|(first, then)| first <= then).map(|(first, then)| vec![jump(first), beside(then)]);
+    let stopped = places().map(|(first, then)| vec![jump(first), beside(first), stop(then)]);
+    let history = History::builder(DeliveryModel::at_least_once()).message(&100).build();
+    let history = history.expect("a history without faults");
+    later.chain(stopped).map(|faults| History { faults, ..history.clone() }).collect()
+}

@@ -29,15 +29,31 @@ const BURY: Op = IfFound(&Put(Id("dead:"), Amount));
 const NEW: Op = IfMissing(&PutIfAbsent(SEEN, Nothing, None));
 const CREDIT_NEW: Op = IfMissing(&CREDIT);
 
+/// What a store of this name holds.
+fn cells<'a>(seen: &'a Observation, store: &str) -> Vec<&'a str> {
+    seen.rows_of(store).iter().flatten().map(String::as_str).collect()
+}
+
+fn balance_of(seen: &Observation, store: &str) -> i64 {
+    seen.rows_of(store).iter().filter_map(|row| row[1].parse::<i64>().ok()).sum()
+}
+
+fn nothing_arrives_that_has_not_left(seen: &Observation) -> bool {
+    balance_of(seen, "here") + balance_of(seen, "there") <= 0
+}
+
 /// Nothing that is put aside is added, and nothing that is added is put aside.
 fn only_what_can_be_added_is(seen: &Observation) -> bool {
-    seen.integer("balance").unwrap_or(0) >= 0 && seen.values("dead:m1").is_empty()
+    seen.integer("balance").unwrap_or(0) >= 0 && seen.values("dead:m1").is_empty() && seen.values("dead:m3").is_empty()
 }
 
 pub const ALL: &[Programmed] = &[
     Programmed {
         strategy: "sharded-dedup",
-        model: DeliveryModel::at_least_once,
+        models: &[DeliveryModel::at_least_once],
+        faults: 2,
+        also: None,
+        parts: &[],
         world: World::Shards,
         states: |contract| contract,
         promises: Contract::equal_payloads_add_up,
@@ -55,7 +71,10 @@ pub const ALL: &[Programmed] = &[
     },
     Programmed {
         strategy: "snapshot",
-        model: DeliveryModel::at_least_once,
+        models: &[DeliveryModel::at_least_once],
+        faults: 2,
+        also: None,
+        parts: &[],
         world: World::One(Isolation::Snapshot),
         states: |contract| contract,
         promises: Contract::equal_payloads_add_up,
@@ -71,11 +90,14 @@ pub const ALL: &[Programmed] = &[
     },
     Programmed {
         strategy: "two-stores",
-        model: DeliveryModel::at_least_once,
+        models: &[DeliveryModel::at_least_once],
+        faults: 2,
+        also: None,
+        parts: &[|seen| cells(seen, "here"), |seen| cells(seen, "there")],
         world: World::Two,
         states: |contract| contract,
         promises: Contract::equal_payloads_add_up,
-        always: None,
+        always: Some(("nothing arrives that has not left", nothing_arrives_that_has_not_left)),
         handler: &[
             Begin,
             CHECK,
@@ -103,7 +125,10 @@ pub const ALL: &[Programmed] = &[
     },
     Programmed {
         strategy: "window",
-        model: DeliveryModel::at_least_once,
+        models: &[DeliveryModel::at_least_once],
+        faults: 2,
+        also: None,
+        parts: &[],
         world: World::One(Isolation::Serializable),
         states: |contract| contract.bounded("seen:", 1),
         promises: |contract| contract.bounded("seen:", 1).equal_payloads_add_up(),
@@ -125,7 +150,10 @@ pub const ALL: &[Programmed] = &[
     },
     Programmed {
         strategy: "ack-after-effect",
-        model: DeliveryModel::at_least_once,
+        models: &[DeliveryModel::at_least_once],
+        faults: 2,
+        also: None,
+        parts: &[],
         world: World::One(Isolation::Serializable),
         states: |contract| contract,
         promises: Contract::equal_payloads_add_up,
@@ -139,7 +167,10 @@ pub const ALL: &[Programmed] = &[
     },
     Programmed {
         strategy: "in-process-guard",
-        model: DeliveryModel::at_least_once,
+        models: &[DeliveryModel::at_least_once, DeliveryModel::request_reply],
+        faults: 2,
+        also: None,
+        parts: &[],
         world: World::WithMemory,
         states: |contract| contract,
         promises: Contract::equal_payloads_add_up,
@@ -153,10 +184,13 @@ pub const ALL: &[Programmed] = &[
     },
     Programmed {
         strategy: "dead-letter",
-        model: DeliveryModel::at_least_once,
+        models: &[DeliveryModel::at_least_once],
+        faults: 2,
+        also: None,
+        parts: &[],
         world: World::One(Isolation::Serializable),
         states: |contract| contract,
-        promises: |contract| contract,
+        promises: Contract::equal_payloads_add_up,
         always: Some(("only what can be added is", only_what_can_be_added_is)),
         handler: &[Begin, Refuse, BURY, NEW, CREDIT_NEW, Commit],
         background: None,

@@ -7,7 +7,7 @@ mod claims;
 mod journals;
 mod marks;
 
-use redeliver::{Contract, DeliveryModel, Isolation, Observation};
+use redeliver::{Contract, DeliveryModel, History, Isolation, Observation};
 
 use super::{
     Key::{self, Fixed, Id},
@@ -18,8 +18,12 @@ use super::{
 /// A strategy and what is done to it.
 pub struct Programmed {
     pub strategy: &'static str,
-    /// One that it claims.
-    pub model: fn() -> DeliveryModel,
+    /// Some that it claims.
+    pub models: &'static [fn() -> DeliveryModel],
+    /// With up to so many faults the histories are searched.
+    pub faults: usize,
+    /// Histories with more of them.
+    pub also: Option<fn() -> Vec<History>>,
     pub world: World,
     /// What its module promises beside the registry's contract.
     pub states: fn(Contract) -> Contract,
@@ -28,6 +32,8 @@ pub struct Programmed {
     pub promises: fn(Contract) -> Contract,
     /// What must hold at every step.
     pub always: Option<(&'static str, fn(&Observation) -> bool)>,
+    /// What is seen, by its parts. One that a handler never changes agrees with itself, unless it is all that is seen.
+    pub parts: &'static [fn(&Observation) -> Vec<&str>],
     pub handler: &'static [Op],
     /// Its background work, with its label.
     pub background: Option<(&'static str, &'static [Op])>,
