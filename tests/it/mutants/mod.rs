@@ -6,11 +6,12 @@
 //!
 //! A strategy stands here as a list of instructions; a test sees to it that they are those of its module. The core strategies
 //! are lists of `statements` to SQLite, the others of `commands` to the key-value store; what is done to either is in
-//! `derive`.
+//! `derive`, and what came of it is written down by `page`.
 
 mod commands;
 mod derive;
 mod explained;
+mod page;
 mod statements;
 
 use std::{
