@@ -3,8 +3,8 @@
 use std::{fmt, time::Duration};
 
 use redeliver::{
-    Contract, Delivery, DeliveryModel, Effects, Error, Harness, KeyValue, Message, Messages, Observation, Prepared,
-    Process, Store, Verdict,
+    Contract, Delivery, DeliveryModel, Effects, Error, Harness, Isolation, KeyValue, Message, Messages, Observation,
+    Prepared, Process, Store, Verdict,
 };
 use redeliver_strategies::{
     Entry, StoreKind, dead_letter, named,
@@ -15,7 +15,8 @@ use redeliver_strategies::{
 
 use super::{
     Op,
-    run::{Carried, Hands, Memory, run},
+    hands::{Carried, Hands, Memory},
+    run::run,
     table::{Programmed, World},
 };
 
@@ -31,9 +32,10 @@ pub fn checked(of: &Programmed, handler: &[Op], background: &[Op]) -> Verdict {
         programs.prepared().model(model()).faults(of.faults)
     };
     // Where there is one process, whatever comes again finds its memory.
-    let processes: &[usize] = if of.world == World::WithMemory { &[2, 1] } else { &[2] };
-    let models = of.models.iter().flat_map(|model| processes.iter().map(move |count| (*model, *count)));
-    let searched = models.map(|(model, count)| check(model, None).processes(count).verdict());
+    let remembers = of.world == World::WithMemory;
+    let models = of.models.iter().map(|model| (*model, if remembers { 1 } else { 2 }));
+    let settings = remembers.then_some((of.models[0], 2)).into_iter().chain(models);
+    let searched = settings.map(|(model, count)| check(model, None).processes(count).verdict());
     let also = of.also.into_iter().flat_map(|histories| histories());
     let replayed = also.map(|history| check(of.models[0], None).replay(&history));
     let parts = of.parts.iter().map(|part| check(of.models[0], Some(*part)).faults(0).verdict());
@@ -186,7 +188,7 @@ impl Programmed {
     /// The store that its program is over.
     fn store(&self) -> StoreKind {
         match self.world {
-            World::One(isolation) if isolation == redeliver::Isolation::Snapshot => StoreKind::KeyValueAtSnapshot,
+            World::One(Isolation::Snapshot) => StoreKind::KeyValueAtSnapshot,
             _ => StoreKind::KeyValue,
         }
     }

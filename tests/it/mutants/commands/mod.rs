@@ -1,9 +1,10 @@
 //! Handlers as lists of commands to a key-value store, so that they can be mutated: what a strategy does there in Rust, said as
 //! data.
 //!
-//! Here: the language. What a command does is in `run`, how a program is checked in `check`, the strategies in `table`.
+//! Here: the language. What a command does is in `run`, with what in `hands`, how a program is checked in `check`, the strategies in `table`.
 
 mod check;
+mod hands;
 mod run;
 pub mod table;
 

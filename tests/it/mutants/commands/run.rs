@@ -1,67 +1,12 @@
 //! What commands do: a program run for one delivery, or for one round of background work.
 
-use std::{cell::RefCell, collections::BTreeSet};
+use redeliver::{Delivery, Error, KeyValue, KeyValueTransaction, Outcome};
+use redeliver_strategies::{claims::table::Held, registry::EFFECT, sharded_dedup::shard};
 
-use redeliver::{Delivery, Effects, Error, KeyValue, KeyValueTransaction, Outcome};
-use redeliver_strategies::{
-    claims::table::{Held, Table},
-    precondition_on_value::Change,
-    registry::EFFECT,
-    sharded_dedup::shard,
+use super::{
+    Key, Op, Place, Value,
+    hands::{Carried, Hands, Memory},
 };
-
-use super::{Key, Op, Place, Value};
-
-/// What a program works on.
-#[derive(Clone, Copy)]
-pub struct Hands<'a> {
-    pub first: &'a KeyValue,
-    pub second: Option<&'a KeyValue>,
-    pub mail: Option<&'a Effects>,
-    pub memory: Option<&'a Memory>,
-}
-
-impl<'a> Hands<'a> {
-    /// One store, and nothing else.
-    pub fn of(first: &'a KeyValue) -> Self {
-        Self { first, second: None, mail: None, memory: None }
-    }
-}
-
-/// What a process remembers.
-#[derive(Default)]
-pub struct Memory {
-    known: RefCell<BTreeSet<String>>,
-    claims: Table<String>,
-}
-
-/// What a message carries.
-pub trait Carried {
-    fn amount(&self) -> i64;
-
-    /// The value that its sender saw.
-    fn seen(&self) -> i64;
-}
-
-impl Carried for i64 {
-    fn amount(&self) -> i64 {
-        *self
-    }
-
-    fn seen(&self) -> i64 {
-        0
-    }
-}
-
-impl Carried for Change {
-    fn amount(&self) -> i64 {
-        self.by
-    }
-
-    fn seen(&self) -> i64 {
-        self.from
-    }
-}
 
 /// Where a program goes on.
 enum Goes {

@@ -172,7 +172,7 @@ fn overtaken() -> Vec<History> {
     let places = || (1..=16).flat_map(|first| (1..=16).map(move |then| (first, then)));
     let later = places().filter(|(first, then)| first <= then).map(|(first, then)| vec![jump(first), beside(then)]);
     let stopped = places().map(|(first, then)| vec![jump(first), beside(first), stop(then)]);
-    let history = History::builder(DeliveryModel::at_least_once()).message(&100).build();
+    let history = History::builder(DeliveryModel::at_least_once()).message(100).build();
     let history = history.expect("a history without faults");
     later.chain(stopped).map(|faults| History { faults, ..history.clone() }).collect()
 }

@@ -167,7 +167,7 @@ pub const ALL: &[Programmed] = &[
     },
     Programmed {
         strategy: "in-process-guard",
-        models: &[DeliveryModel::at_least_once, DeliveryModel::request_reply],
+        models: &[DeliveryModel::at_least_once],
         faults: 2,
         also: None,
         parts: &[],

@@ -31,7 +31,7 @@ pub struct Programmed {
     /// that messages are told apart.
     pub promises: fn(Contract) -> Contract,
     /// What must hold at every step.
-    pub always: Option<(&'static str, fn(&Observation) -> bool)>,
+    pub always: Option<Always>,
     /// What is seen, by its parts. One that a handler never changes agrees with itself, unless it is all that is seen.
     pub parts: &'static [fn(&Observation) -> Vec<&str>],
     pub handler: &'static [Op],
@@ -39,6 +39,9 @@ pub struct Programmed {
     pub background: Option<(&'static str, &'static [Op])>,
     pub by_hand: &'static [ByHand],
 }
+
+/// What must hold, and whether it does.
+pub type Always = (&'static str, fn(&Observation) -> bool);
 
 /// A mutant of a handler: what it does instead, and that.
 pub type ByHand = (&'static str, &'static [Op]);
