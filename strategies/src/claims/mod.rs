@@ -22,3 +22,20 @@ pub mod sequence;
 pub mod sharded;
 pub mod table;
 pub mod window;
+
+#[cfg(test)]
+mod tests {
+    use super::table::Table;
+
+    #[test]
+    fn whoever_finds_a_claim_held_leaves_it_to_its_holder() {
+        let table = Table::new();
+        let held = table.hold("m0");
+        assert!(held.is_some());
+        assert!(table.hold("m0").is_none() && table.hold("m0").is_none(), "the first one has it");
+        drop(held);
+        let kept = table.hold("m0").expect("it was given up");
+        kept.keep();
+        assert!(table.hold("m0").is_none() && table.hold("m0").is_none(), "it was kept");
+    }
+}

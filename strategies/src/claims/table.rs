@@ -37,7 +37,8 @@ impl<K: Ord> Table<K> {
 impl<K: Ord + Clone> Table<K> {
     /// Claims an id for as long as the guard lives, if it is free.
     pub fn hold(&self, id: K) -> Option<Held<'_, K>> {
-        self.claim(id.clone()).then_some(Held { table: self, id: Some(id) })
+        // A guard is made of a claim that was won only: one of another's claim would give that up where it is dropped.
+        self.claim(id.clone()).then(|| Held { table: self, id: Some(id) })
     }
 }
 

@@ -60,7 +60,7 @@ pub static ENTRY: Entry = Entry {
 };
 
 /// Two messages of one account, of which the first can never be handled.
-fn messages() -> Messages<i64> {
+pub fn messages() -> Messages<i64> {
     Messages::exactly([
         Message::new("m0", -100).ordered_by("account-7"),
         Message::new("m1", 300).ordered_by("account-7"),

@@ -137,7 +137,7 @@ async fn consume_key_value(store: &KeyValue, change: Change) -> Result<(), Error
 }
 
 /// A payment, and its return.
-fn messages() -> Messages<Change> {
+pub fn messages() -> Messages<Change> {
     Messages::exactly([
         Message::new("m0", Change { from: 0, by: 100 }),
         Message::new("m1", Change { from: 100, by: -100 }),

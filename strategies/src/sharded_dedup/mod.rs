@@ -24,7 +24,7 @@ mod tests;
 
 use redeliver_harness::{Contract, Delivery, Harness, KeyValue, Prepared, sqlite::Sqlite};
 
-use self::shards::Shards;
+pub use self::shards::Shards;
 use crate::{
     record_and_check::{self, KEYS, OBSERVED, SCHEMA},
     registry::{AMOUNTS, ANY_MODEL, Entry, Strategy},

@@ -3,11 +3,11 @@
 use redeliver_harness::{Error, Observation, Process, Store};
 
 /// Two shards. What is seen of them is the sum of their balances.
-pub(super) struct Shards<S>((S, S));
+pub struct Shards<S>((S, S));
 
 impl<S> Shards<S> {
     /// These two.
-    pub(super) fn new(even: S, odd: S) -> Self {
+    pub fn new(even: S, odd: S) -> Self {
         Self((even, odd))
     }
 }

@@ -1,110 +1,107 @@
-//! Mutants of the core strategies: every statement left out, every two beside each other swapped, the transaction split wherever it
-//! can be, every key cut off, and some by hand. Each is no pass, or this file says why it is right.
+//! Mutants of every strategy: every instruction left out, every two beside each other swapped, transactions split wherever they
+//! can be, keys cut off, conditions turned round, and some by hand. Each is no pass, or `explained` says why it is right.
 //!
 //! A handler that never adds, or takes every message for one, agrees with itself: it is convicted by the promise that equal
-//! payloads add up, which is made of all but the one that sets.
+//! payloads add up, which is made of all but the one that sets, or by what must always hold.
 //!
-//! A strategy stands here as a list of its statements; a test sees to it that they are those of its module.
+//! A strategy stands here as a list of instructions; a test sees to it that they are those of its module. The core strategies
+//! are lists of `statements` to SQLite, the others of `commands` to the key-value store; what is done to either is in
+//! `derive`, and what came of it is written down by `page`.
 
-mod program;
-mod table;
+mod commands;
+mod derive;
+mod explained;
+mod page;
+mod statements;
 
-use std::{fs, path::Path};
-
-use redeliver::{Delivery, Harness, Outcome, Sqlite, Verdict};
-use redeliver_strategies::{Entry, named};
-
-use self::{
-    program::{Op, run},
-    table::{CORE, Core, EXPLAINED},
+use std::{
+    collections::BTreeMap,
+    sync::{LazyLock, OnceLock},
 };
 
-/// A mutant: what was done to which strategy, and what came of it.
+use redeliver::Verdict;
+use redeliver_strategies::all;
+
+use self::{commands::table, derive::derived, explained::EXPLAINED, statements::CORE};
+
+/// What was done to a strategy, and what comes of it.
 struct Mutant {
-    name: String,
-    program: Vec<Op>,
+    what: String,
+    check: Box<dyn Fn() -> Verdict + Send + Sync>,
 }
 
-/// A check of a program with the tables, the contract and a model of its strategy.
-fn verdict(core: &Core, program: Vec<Op>) -> Verdict {
-    let entry: &Entry = named(core.strategy).expect("it is registered");
-    let contract = (core.promises)((entry.contract)());
-    let harness = Harness::new(entry.database()).contract(contract).always("it adds up", core.always);
-    harness.model((core.model)()).cases(0).verdict(1..1000i64, async move |db: &Sqlite, m: &Delivery<i64>| {
-        let (program, id, amount) = (program.clone(), m.id().to_owned(), *m.payload());
-        match db.call(move |db| run(&program, db, &id, amount)).await {
-            Ok(outcome) => outcome,
-            Err(error) => Outcome::Retry(error.to_string()),
-        }
-    })
-}
-
-/// Every mutant of a strategy, by what was done to it.
-fn mutants(core: &Core) -> Vec<Mutant> {
-    let ops = core.program;
+/// Every mutant of a strategy.
+fn mutants(strategy: &str) -> Vec<Mutant> {
     let mut all = Vec::new();
-    let mut add = |what: String, program: Vec<Op>| {
-        all.push(Mutant { name: format!("{}: {what}", core.strategy), program });
-    };
-    for at in 0..ops.len() {
-        let mut program = ops.to_vec();
-        program.remove(at);
-        add(format!("without {}", at + 1), program);
+    let mut add = |what: String, check: Box<dyn Fn() -> Verdict + Send + Sync>| all.push(Mutant { what, check });
+    if let Some(core) = CORE.iter().find(|core| core.strategy == strategy) {
+        let by_hand = core.by_hand.iter().map(|(what, program)| ((*what).to_owned(), program.to_vec()));
+        for (what, program) in derived(core.program).into_iter().chain(by_hand) {
+            add(what, Box::new(move || statements::checked(core, &program)));
+        }
     }
-    for at in 1..ops.len() {
-        let mut program = ops.to_vec();
-        program.swap(at - 1, at);
-        add(format!("{} and {} swapped", at, at + 1), program);
-    }
-    // Between two statements of one transaction.
-    for at in 2..ops.len().saturating_sub(1) {
-        let (before, after) = ops.split_at(at);
-        add(format!("split before {}", at + 1), [before, &[Op::Commit, Op::Begin], after].concat());
-    }
-    for (at, op) in ops.iter().enumerate() {
-        let Some(cut) = op.cut() else { continue };
-        let mut program = ops.to_vec();
-        program[at] = cut;
-        add(format!("the key of {} cut off", at + 1), program);
-    }
-    add("every key cut off".to_owned(), ops.iter().map(|op| op.cut().unwrap_or(*op)).collect());
-    for (what, program) in core.by_hand {
-        add((*what).to_owned(), program.to_vec());
+    if let Some(of) = table::all().find(|of| of.strategy == strategy) {
+        let (label, background) = of.background.unwrap_or(("", &[]));
+        let by_hand = of.by_hand.iter().map(|(what, program)| ((*what).to_owned(), program.to_vec()));
+        for (what, handler) in derived(of.handler).into_iter().chain(by_hand) {
+            add(what, Box::new(move || commands::checked(of, &handler, background)));
+        }
+        for (what, background) in derived(background) {
+            add(format!("{label} {what}"), Box::new(move || commands::checked(of, of.handler, &background)));
+        }
     }
     all
 }
 
-#[test]
-fn the_programs_are_the_statements_of_their_strategies() {
-    for core in CORE {
-        let module = core.strategy.replace('-', "_");
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("strategies/src/{module}/mod.rs"));
-        let source = fs::read_to_string(path).expect("it is there");
-        for (sql, _) in core.program.iter().filter_map(|op| op.sql()) {
-            assert!(source.contains(sql), "{} has no statement `{sql}`", core.strategy);
-        }
-        let verdict = verdict(core, core.program.to_vec());
-        assert!(matches!(verdict, Verdict::Holds(_)), "{}", verdict.report(core.strategy));
-    }
+/// What came of a mutant: what it is no pass for, if it is none.
+struct Came {
+    what: String,
+    wrong: Option<String>,
 }
 
-#[test]
-fn there_are_ten_mutants_of_each_core_strategy_at_least() {
-    for core in CORE {
-        let count = mutants(core).len();
-        assert!(count >= 10, "{}: {count}", core.strategy);
-    }
+/// Of every mutant of a strategy, found out once, whoever asks.
+fn came(strategy: &str) -> &'static [Came] {
+    static CAME: LazyLock<BTreeMap<&str, OnceLock<Vec<Came>>>> =
+        LazyLock::new(|| all().iter().map(|entry| (entry.name, OnceLock::new())).collect());
+    let each = |Mutant { what, check }: Mutant| {
+        let wrong = match check() {
+            Verdict::Holds(_) => None,
+            Verdict::Violated(found) => Some(found.anomaly().to_string()),
+            Verdict::Inconclusive(why) => Some(format!("inconclusive: {}", why.reason)),
+        };
+        Came { what, wrong }
+    };
+    CAME[strategy].get_or_init(|| mutants(strategy).into_iter().map(each).collect())
 }
 
-/// Those of one strategy.
+/// The mutants of a strategy that pass, and those that are explained.
 #[track_caller]
 fn no_mutant_passes_without_a_reason(strategy: &str) {
-    let core = CORE.iter().find(|core| core.strategy == strategy).expect("it is in the table");
-    let passes = |mutant: &Mutant| matches!(verdict(core, mutant.program.clone()), Verdict::Holds(_));
-    let passing: Vec<String> = mutants(core).into_iter().filter(passes).map(|mutant| mutant.name).collect();
-    let of_this = |name: &&str| name.split(": ").next() == Some(strategy);
-    let explained: Vec<&str> = EXPLAINED.iter().map(|(name, _)| *name).filter(of_this).collect();
-    assert_eq!(passing, explained, "what passes, and what is explained");
+    let passing = came(strategy).iter().filter(|came| came.wrong.is_none()).map(|came| came.what.as_str());
+    let explained = EXPLAINED.iter().filter(|(of, ..)| *of == strategy).map(|(_, what, _)| *what);
+    let (passing, explained): (Vec<_>, Vec<_>) = (passing.collect(), explained.collect());
+    assert_eq!(passing, explained, "of {strategy}: what passes, and what is explained");
+}
+
+#[test]
+fn the_programs_are_those_of_their_strategies() {
+    CORE.iter().for_each(statements::tie);
+    table::all().for_each(commands::tie);
+}
+
+#[test]
+fn every_reason_is_of_a_mutant_that_there_is() {
+    for (strategy, what, _) in EXPLAINED {
+        assert!(mutants(strategy).iter().any(|mutant| mutant.what == *what), "{strategy}: {what}");
+    }
+}
+
+#[test]
+fn there_are_ten_mutants_of_each_strategy_at_least() {
+    for entry in all().iter().filter(|entry| entry.twin_of.is_none()) {
+        let count = mutants(entry.name).len();
+        assert!(count >= 10, "{}: {count}", entry.name);
+    }
 }
 
 #[test]
@@ -118,6 +115,11 @@ fn no_mutant_of_unique_constraint_passes_without_a_reason() {
 }
 
 #[test]
+fn no_mutant_of_journal_applier_passes_without_a_reason() {
+    no_mutant_passes_without_a_reason("journal-applier");
+}
+
+#[test]
 fn no_mutant_of_record_and_check_passes_without_a_reason() {
     no_mutant_passes_without_a_reason("record-and-check");
 }
@@ -128,9 +130,66 @@ fn no_mutant_of_stored_reply_passes_without_a_reason() {
 }
 
 #[test]
-fn every_reason_is_of_a_mutant_that_there_is() {
-    let names: Vec<String> = CORE.iter().flat_map(mutants).map(|mutant| mutant.name).collect();
-    for (explained, _) in EXPLAINED {
-        assert!(names.iter().any(|name| name == explained), "{explained}");
-    }
+fn no_mutant_of_sharded_dedup_passes_without_a_reason() {
+    no_mutant_passes_without_a_reason("sharded-dedup");
+}
+
+#[test]
+fn no_mutant_of_snapshot_passes_without_a_reason() {
+    no_mutant_passes_without_a_reason("snapshot");
+}
+
+#[test]
+fn no_mutant_of_two_stores_passes_without_a_reason() {
+    no_mutant_passes_without_a_reason("two-stores");
+}
+
+#[test]
+fn no_mutant_of_claim_then_confirm_passes_without_a_reason() {
+    no_mutant_passes_without_a_reason("claim-then-confirm");
+}
+
+#[test]
+fn no_mutant_of_window_passes_without_a_reason() {
+    no_mutant_passes_without_a_reason("window");
+}
+
+#[test]
+fn no_mutant_of_lease_with_fencing_passes_without_a_reason() {
+    no_mutant_passes_without_a_reason("lease-with-fencing");
+}
+
+#[test]
+fn no_mutant_of_ack_after_effect_passes_without_a_reason() {
+    no_mutant_passes_without_a_reason("ack-after-effect");
+}
+
+#[test]
+fn no_mutant_of_outbox_passes_without_a_reason() {
+    no_mutant_passes_without_a_reason("outbox");
+}
+
+#[test]
+fn no_mutant_of_in_process_guard_passes_without_a_reason() {
+    no_mutant_passes_without_a_reason("in-process-guard");
+}
+
+#[test]
+fn no_mutant_of_in_process_claim_passes_without_a_reason() {
+    no_mutant_passes_without_a_reason("in-process-claim");
+}
+
+#[test]
+fn no_mutant_of_precondition_on_value_passes_without_a_reason() {
+    no_mutant_passes_without_a_reason("precondition-on-value");
+}
+
+#[test]
+fn no_mutant_of_precondition_on_version_passes_without_a_reason() {
+    no_mutant_passes_without_a_reason("precondition-on-version");
+}
+
+#[test]
+fn no_mutant_of_dead_letter_passes_without_a_reason() {
+    no_mutant_passes_without_a_reason("dead-letter");
 }

@@ -21,7 +21,8 @@ const HEAD: &str = "# Strategies
 <!-- Made by tests/it/strategy_docs from the registry; `REDELIVER_BLESS=1 cargo test strategy_docs` writes it anew. -->
 
 A *strategy* is a handler that shows one way to de-duplicate. Each stands before its broken twins: handlers that look like it
-and are wrong. Which of them is for you says [the guide](which-strategy.md).
+and are wrong. Which of them is for you says [the guide](which-strategy.md); what becomes of a strategy of which one thing is
+changed, [the page of mutants](strategies-mutants.md).
 
 What stands for a delivery model: **holds**, where the strategy claims it, and the tests hold it to that on every store that it
 stands on; what goes wrong, with the smallest history that is known, where a strategy does not claim it, and for a twin; of a

@@ -3,6 +3,8 @@
 use redeliver::{Outcome, rusqlite};
 use rusqlite::{Connection, OptionalExtension, ToSql, ffi::SQLITE_CONSTRAINT_UNIQUE, params_from_iter};
 
+use crate::mutants::derive::Instruction;
+
 /// What stands for a parameter of a statement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Value {
@@ -49,7 +51,7 @@ impl Op {
     }
 
     /// The same, with every id cut off.
-    pub fn cut(self) -> Option<Self> {
+    fn without_id(self) -> Option<Self> {
         let (_, values) = self.sql()?;
         if !values.contains(&Value::Id) {
             return None;
@@ -64,6 +66,27 @@ impl Op {
             Op::EndIfRefused(sql, _) => Op::EndIfRefused(sql, values),
             Op::Take(sql, _) => Op::Take(sql, values),
         })
+    }
+}
+
+impl Instruction for Op {
+    const BEGIN: Self = Op::Begin;
+    const COMMIT: Self = Op::Commit;
+
+    fn begins(&self) -> bool {
+        matches!(self, Op::Begin | Op::BeginDeferred)
+    }
+
+    fn commits(&self) -> bool {
+        *self == Op::Commit
+    }
+
+    fn cut(self) -> Option<Self> {
+        self.without_id()
+    }
+
+    fn others(self) -> Vec<(&'static str, Self)> {
+        Vec::new()
     }
 }
 
