@@ -60,6 +60,11 @@ pub(crate) trait Subject {
         false
     }
 
+    /// Whether processes have a memory of their own, beside the handles of what is durable.
+    fn remembers(&self) -> bool {
+        false
+    }
+
     /// Whether every store tells what its operations touch. If not, anything may touch anything.
     fn tells_footprints(&self) -> bool {
         false

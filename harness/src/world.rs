@@ -457,6 +457,10 @@ where
         !self.body.boot.works.is_empty() || self.body.habits.waits_elsewhere.get()
     }
 
+    fn remembers(&self) -> bool {
+        self.body.boot.remembers
+    }
+
     fn tells_footprints(&self) -> bool {
         self.body.store.tells_footprints()
     }

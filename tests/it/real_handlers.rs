@@ -1,9 +1,9 @@
 //! What people's handlers do besides statements one after the other: acknowledge by themselves, wait, spawn, work in the
 //! background, clean up after themselves.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, sync::Mutex, time::Duration};
 
-use redeliver::{Anomaly, Delivery, Error, Harness, History, KeyValue, Verdict};
+use redeliver::{Anomaly, Delivery, Error, Harness, History, IntoOutcome, KeyValue, Outcome, Verdict};
 
 fn bank() -> KeyValue {
     KeyValue::new("bank").observe_key("balance")
@@ -50,6 +50,44 @@ fn an_acknowledgement_by_a_spawned_task_is_that_of_its_delivery() {
         credit(bank, m.id(), *m.payload()).await
     });
     assert_eq!(violated(verdict).0, Anomaly::Lost);
+}
+
+/// A process that knows which messages it is at, in its memory.
+struct Worker {
+    bank: KeyValue,
+    at_it: Mutex<BTreeSet<String>>,
+}
+
+/// Whoever finds a message that its own process is at says `done`, or to come again.
+async fn one_at_a_time(worker: &Worker, m: &Delivery<i64>, done: bool) -> Outcome {
+    if !worker.at_it.lock().unwrap().insert(m.id().to_owned()) {
+        return if done { Outcome::Done(()) } else { Outcome::Retry("in flight".to_owned()) };
+    }
+    let _guard = AtIt(worker, m.id());
+    credit(&worker.bank, m.id(), *m.payload()).await.into_outcome()
+}
+
+struct AtIt<'a>(&'a Worker, &'a str);
+
+impl Drop for AtIt<'_> {
+    fn drop(&mut self) {
+        self.0.at_it.lock().unwrap().remove(self.1);
+    }
+}
+
+#[test]
+fn two_deliveries_of_one_process_are_not_as_two_of_two_where_it_remembers_something() {
+    let verdict = |done: bool| {
+        let process = |bank| Worker { bank, at_it: Mutex::default() };
+        Harness::new(bank())
+            .process(process)
+            .cases(0)
+            .verdict(1..1000i64, async move |worker: &Worker, m: &Delivery<i64>| one_at_a_time(worker, m, done).await)
+    };
+    let (anomaly, faults, report) = violated(verdict(true));
+    assert_eq!((anomaly, faults.len()), (Anomaly::Lost, 2), "{report}");
+    assert!(faults.iter().any(|fault| fault.starts_with("overlap") && fault.ends_with("to p0")), "{report}");
+    holds(verdict(false));
 }
 
 #[test]

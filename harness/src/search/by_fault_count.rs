@@ -154,7 +154,8 @@ impl Walk<'_> {
             let mut history = self.history(&workloads[*at], faults);
             let parent = self.subject.run(Job::Replay(&history), Detail::Lulls)?;
             let known = if self.options.skips { self.expanded.known_from(*at, count, &parent) } else { usize::MAX };
-            for candidate in candidates(&history, &parent, &self.amounts, &self.options.skews) {
+            for candidate in candidates(&history, &parent, &self.amounts, &self.options.skews, self.subject.remembers())
+            {
                 if !self.options.only.is_empty() && !self.options.only.contains(&candidate.fault.word()) {
                     continue;
                 }

@@ -10,6 +10,7 @@ use crate::{
     History,
     history::{Coordinate, Deferred, DeliveryName, Fault, Loss, Skew},
     machine::trace::{End, Event, Facts, Origin, Replay, Settlement},
+    store::Process,
 };
 
 /// A fault that can be added to a history.
@@ -39,12 +40,14 @@ pub(super) fn rank(fault: &Fault) -> u8 {
     }
 }
 
-/// Every fault that can be added to `history`, of which `replay` is the trace, to act later than all of its own.
+/// Every fault that can be added to `history`, of which `replay` is the trace, to act later than all of its own. Where processes
+/// remember something, two deliveries of one process are not as two of two.
 pub(super) fn candidates(
     history: &History,
     replay: &Replay,
     amounts: &[Duration],
     skews: &[Duration],
+    remembers: bool,
 ) -> Vec<Candidate> {
     let mut scan = Scan {
         history,
@@ -58,6 +61,7 @@ pub(super) fn candidates(
         changed: false,
         clocks: if skews.is_empty() { BTreeSet::new() } else { clocks(replay) },
         skews,
+        remembers,
         open: 0,
         acked: BTreeSet::new(),
         dead: BTreeSet::new(),
@@ -77,13 +81,13 @@ pub(super) fn candidates(
 fn turn(fault: &Fault) -> u8 {
     match fault {
         Fault::LoseAck { .. } => 0,
-        Fault::Overlap { .. } => 1,
+        Fault::Overlap { to: None, .. } => 1,
         Fault::LoseReply { .. } => 2,
         Fault::Crash { .. } => 3,
         Fault::Duplicate { .. } | Fault::Defer { .. } => 4,
         Fault::Pause { .. } => 5,
         Fault::Fail { .. } => 6,
-        Fault::Cancel { .. } => 7,
+        Fault::Cancel { .. } | Fault::Overlap { to: Some(_), .. } => 7,
         Fault::Advance { .. } => 8,
         Fault::Forget { .. } => 9,
         Fault::Skew { .. } => 10,
@@ -141,6 +145,8 @@ struct Scan<'a> {
     /// The processes in which a delivery asked what time it is and which had no delivery yet.
     clocks: BTreeSet<usize>,
     skews: &'a [Duration],
+    /// Processes have a memory of their own, and there are several.
+    remembers: bool,
     /// How many deliveries and rounds have begun and not ended.
     open: usize,
     /// The open deliveries that were acknowledged by their handlers.
@@ -160,15 +166,15 @@ impl Scan<'_> {
                 self.deferrals(at, *delivery, *origin);
                 self.open += 1;
             }
-            Event::Blocked { at: point, .. } => {
-                self.point(at, *point);
+            Event::Blocked { at: point, process, .. } => {
+                self.point(at, *point, process);
                 // What gives up before it has the lock never acts: that its connection can break shows nowhere else.
                 if at >= self.from && self.acts(at, *point).is_none() {
                     self.add(at, Fault::Fail { at: *point });
                 }
             }
-            Event::Step { at: point, facts, .. } => {
-                self.point(at, *point);
+            Event::Step { at: point, process, facts, .. } => {
+                self.point(at, *point, process);
                 if at >= self.from {
                     if facts.can_fail {
                         self.add(at, Fault::Fail { at: *point });
@@ -218,7 +224,7 @@ impl Scan<'_> {
     }
 
     /// What can strike the point of an operation.
-    fn point(&mut self, at: usize, point: Coordinate) {
+    fn point(&mut self, at: usize, point: Coordinate, process: &Process) {
         if !self.passed.insert(point) || at < self.from {
             return;
         }
@@ -226,6 +232,9 @@ impl Scan<'_> {
         self.losses(at, point);
         if let Some(message) = point.message() {
             self.add(at, Fault::Overlap { at: point, to: None });
+            if self.remembers && self.history.processes > 1 {
+                self.add(at, Fault::Overlap { at: point, to: Some(process.index()) });
+            }
             self.add(at, Fault::Duplicate { message, at: Some(point) });
         }
         self.pause(at, point);

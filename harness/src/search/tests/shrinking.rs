@@ -42,8 +42,10 @@ fn long_history(subject: &mut dyn Subject, messages: usize, faults: usize, mut s
     let mut history = history(subject, messages, "");
     for _ in 0..faults {
         let trace = replay(subject, &history);
-        let mut next: Vec<Fault> =
-            candidates(&history, &trace, &ladder(&[]), &[]).into_iter().map(|candidate| candidate.fault).collect();
+        let mut next: Vec<Fault> = candidates(&history, &trace, &ladder(&[]), &[], false)
+            .into_iter()
+            .map(|candidate| candidate.fault)
+            .collect();
         if next.is_empty() {
             break;
         }
