@@ -27,6 +27,8 @@ pub(crate) use self::ticket::{Registered, Terms, Ticket, lives, now, release_loc
 #[cfg(feature = "sqlite")]
 pub(crate) use self::ticket::{acted_further, allowance, give_up};
 pub(super) use self::ticket::{step_begins, step_ends};
+#[cfg(feature = "sqlite")]
+pub(crate) use self::touched::is_asked;
 pub(crate) use self::touched::touches;
 use super::{
     clock::Clock,

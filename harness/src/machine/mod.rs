@@ -51,6 +51,8 @@ pub(crate) use activity::Activity;
 pub(crate) use clock::Clock;
 #[cfg(feature = "sqlite")]
 pub(crate) use desk::{Grant, Ticket, acted_further, allowance, give_up};
+#[cfg(feature = "sqlite")]
+pub(crate) use desk::is_asked;
 pub(crate) use desk::{lives, now, release_locks, touches};
 pub(crate) use disturbed::disturbed;
 pub(crate) use operation::{Act, Operation, Turn as OperationTurn, operate};

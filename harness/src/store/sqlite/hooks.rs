@@ -59,6 +59,8 @@ pub(super) struct Flags {
     refused: AtomicBool,
     /// A transaction was rolled back since the statement began.
     rolled_back: AtomicBool,
+    /// Somebody wants to know what statements touch.
+    asked: AtomicBool,
     /// The statement that runs, and what those before it were since anybody asked.
     log: Mutex<Log>,
 }
@@ -77,6 +79,13 @@ struct Log {
     short: bool,
     /// It was to fail, and ended before it could.
     unspent: bool,
+    /// So many statements have begun, and have rows left to give.
+    unfinished: u32,
+    /// The one that runs began while another one had.
+    beside: bool,
+    /// In which tables the update hook saw rows change.
+    #[cfg(debug_assertions)]
+    changed: Vec<String>,
 }
 
 thread_local! {
@@ -113,9 +122,10 @@ impl Flags {
         self.dead.store(true, Ordering::Relaxed);
     }
 
-    /// Code begins.
-    pub(super) fn begin(&self) {
+    /// Code begins; `asked` if somebody wants to know what it touches.
+    pub(super) fn begin(&self, asked: bool) {
         self.arm(None, false);
+        self.asked.store(asked, Ordering::Relaxed);
         self.dead.store(false, Ordering::Relaxed);
         *self.log() = Log::default();
     }
@@ -141,7 +151,10 @@ impl Flags {
                 self.suffered.store(true, Ordering::Relaxed);
             }
             log.done.push(shape.facts(self, fault));
-            log.footings.push(self.footing(shape));
+            if self.asked.load(Ordering::Relaxed) {
+                let footing = self.stepped(shape, &mut log);
+                log.footings.push(footing);
+            }
             log.released |= shape.ends_transaction(self);
         }
     }
@@ -152,9 +165,52 @@ impl Flags {
         (std::mem::take(&mut log.done), std::mem::take(&mut log.released))
     }
 
-    /// What a statement of this shape that is over may have touched.
-    pub(super) fn footing(&self, shape: Shape) -> Footing {
-        Footing { shape, committed: self.committed(), rolled_back: self.rolled_back() }
+    /// What is known of a statement that the code ran.
+    fn stepped(&self, shape: Shape, log: &mut Log) -> Footing {
+        let text = log.stepping.as_ref().map_or_else(String::new, |of| of.text().to_owned());
+        let midway = log.beside || log.unfinished > 0;
+        let (committed, rolled_back, past_lock) = (self.committed(), self.rolled_back(), !log.short);
+        #[cfg(debug_assertions)]
+        let changed = std::mem::take(&mut log.changed);
+        Footing {
+            shape,
+            text,
+            committed,
+            rolled_back,
+            past_lock,
+            midway,
+            #[cfg(debug_assertions)]
+            changed,
+        }
+    }
+
+    /// What is known of an operation that is over.
+    pub(super) fn operated(&self, shape: Shape, text: &str, past_lock: bool) -> Footing {
+        Footing {
+            shape,
+            text: text.to_owned(),
+            committed: self.committed(),
+            rolled_back: self.rolled_back(),
+            past_lock,
+            midway: false,
+            #[cfg(debug_assertions)]
+            changed: std::mem::take(&mut self.log().changed),
+        }
+    }
+
+    /// What changed so far was by somebody else.
+    #[cfg(debug_assertions)]
+    pub(super) fn forget_changes(&self) {
+        self.log().changed.clear();
+    }
+
+    /// Rows of this table were changed.
+    #[cfg(debug_assertions)]
+    fn changes(&self, table: &str) {
+        let changed = &mut self.log().changed;
+        if !changed.iter().any(|known| known == table) {
+            changed.push(table.to_owned());
+        }
     }
 
     /// What the statements may have touched that ended since this was last asked.
@@ -185,6 +241,17 @@ pub(super) fn watch(connection: &mut Connection) -> rusqlite::Result<()> {
         with_flags(|flags| flags.rolled_back.store(true, Ordering::Relaxed));
     }))?;
     connection.commit_hook(Some(forbids_commit))
+}
+
+/// The hook that sees in which tables rows change: what footprints are held against. Not where the update optimises rows
+/// away (`WITHOUT ROWID`, a `DELETE` of everything, what `REPLACE` removes), and so no footprint itself.
+#[cfg(debug_assertions)]
+pub(super) fn watch_changes(connection: &mut Connection) -> rusqlite::Result<()> {
+    connection.update_hook(Some(|_, database: &str, table: &str, _| {
+        if database == "main" {
+            with_flags(|flags| flags.changes(table));
+        }
+    }))
 }
 
 /// The hook that waits for locks.
@@ -235,7 +302,6 @@ fn before_statement(statement: &StmtRef<'_>, text: &str) {
     if with_flags(|flags| flags.is_new(statement, text)) == Some(false) {
         return;
     }
-    with_flags(Flags::ends);
     let go = baton::stop(|| statement.expanded_sql().unwrap_or_else(|| text.to_owned()).trim().to_owned());
     let shape = Shape::of(text);
     match go {

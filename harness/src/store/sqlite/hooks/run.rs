@@ -86,6 +86,10 @@ impl Stepping {
         Some(short)
     }
 
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
     pub(super) fn runs(&self) -> bool {
         self.state == State::Runs
     }
@@ -100,13 +104,18 @@ impl Flags {
         }
     }
 
-    /// Whether a program that begins is that of a new statement.
+    /// Whether a program that begins is that of a new statement: then the one before it is over.
     pub(super) fn is_new(&self, statement: &StmtRef<'_>, text: &str) -> bool {
         let mut log = self.log();
         let begins = log.stepping.as_mut().map_or(Begins::Another, |of| of.begins(statement, text));
         if begins == Begins::Another {
+            drop(log);
+            self.ends();
+            log = self.log();
             log.stepping = Some(Stepping::of(statement, text));
+            log.beside = log.unfinished > 0;
         }
+        log.unfinished += u32::from(begins != Begins::Part);
         let running = log.running;
         drop(log);
         if let (Begins::Again, Some((shape, fault))) = (begins, running) {
@@ -124,6 +133,7 @@ impl Flags {
     /// the lock.
     pub(super) fn stops(&self, statement: &StmtRef<'_>) -> bool {
         let mut log = self.log();
+        log.unfinished = log.unfinished.saturating_sub(1);
         if let Some(short) = log.stepping.as_mut().and_then(|of| of.ends(statement)) {
             log.short = short;
             log.unspent = self.fail.swap(false, Ordering::Relaxed);
