@@ -43,6 +43,8 @@ pub(super) struct Footing {
     pub(super) rolled_back: bool,
     /// It did not stop where it asks for its lock.
     pub(super) past_lock: bool,
+    /// It would have waited for it: code may say that it does not, past SQL.
+    pub(super) waits: bool,
     /// It, or one before it on its connection, has rows left to give, and so what it reads is as old as that one.
     pub(super) midway: bool,
     /// The tables in which the update hook saw it change rows.
@@ -170,7 +172,7 @@ impl Told<'_> {
             return;
         }
         self.add([Access::read_all(self.store)]);
-        self.takes_lock(footing.past_lock);
+        self.takes_lock(footing.past_lock, footing.waits);
     }
 
     fn reads(&mut self, footing: &Footing, tables: Option<(&[String], &[String])>) {
@@ -200,22 +202,24 @@ impl Told<'_> {
                 self.add([Access::contend(self.store, WRITER)]);
             }
             (Transaction::Begun | Transaction::Snapshot, Some(_)) if footing.past_lock => {
+                // Nobody waits who has read: that would be in vain if whoever has the lock writes.
+                let waits = footing.waits && self.standing.transaction == Transaction::Begun;
                 self.add([Access::read_all(self.store)]);
-                self.takes_lock(true);
+                self.takes_lock(true, waits);
             }
             _ => self.add([Access::read_all(self.store), Access::contend(self.store, WRITER)]),
         }
     }
 
     /// A transaction takes the lock, if that is certain.
-    fn takes_lock(&mut self, is_certain: bool) {
-        if is_certain {
-            self.standing.transaction = Transaction::Lock;
-            self.add([Access::acquire(self.store, WRITER)]);
-        } else {
-            self.standing.transaction = Transaction::Unclear;
-            self.add([Access::contend(self.store, WRITER)]);
-        }
+    fn takes_lock(&mut self, is_certain: bool, waits: bool) {
+        let (stands, access) = match (is_certain, waits) {
+            (true, true) => (Transaction::Lock, Access::acquire(self.store, WRITER)),
+            (true, false) => (Transaction::Lock, Access::seize(self.store, WRITER)),
+            (false, _) => (Transaction::Unclear, Access::contend(self.store, WRITER)),
+        };
+        self.standing.transaction = stands;
+        self.add([access]);
     }
 
     /// What ends with a statement: a transaction, its own included.
@@ -227,12 +231,13 @@ impl Told<'_> {
             return;
         }
         let store = self.store;
-        let ended = std::mem::take(&mut self.standing.transaction);
-        match ended {
-            // A commit that was refused keeps the lock.
-            Transaction::Lock if footing.committed || footing.shape != Shape::Commit => {
-                self.add([Access::release(store, WRITER)]);
-            }
+        // A commit that is refused leaves its transaction open.
+        let stays = self.standing.transaction == Transaction::Lock && !footing.committed && !footing.rolled_back;
+        if stays && footing.shape == Shape::Commit {
+            return;
+        }
+        match std::mem::take(&mut self.standing.transaction) {
+            Transaction::Lock => self.add([Access::release(store, WRITER)]),
             Transaction::Begun | Transaction::Snapshot if !footing.committed => {}
             // One that committed nothing had no lock.
             Transaction::None | Transaction::Unclear if footing.shape == Shape::Commit && !footing.committed => {}

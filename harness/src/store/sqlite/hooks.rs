@@ -178,6 +178,7 @@ impl Flags {
             committed,
             rolled_back,
             past_lock,
+            waits: false,
             midway,
             #[cfg(debug_assertions)]
             changed,
@@ -192,6 +193,7 @@ impl Flags {
             committed: self.committed(),
             rolled_back: self.rolled_back(),
             past_lock,
+            waits: true,
             midway: false,
             #[cfg(debug_assertions)]
             changed: std::mem::take(&mut self.log().changed),
