@@ -149,6 +149,13 @@ impl Access {
         }
     }
 
+    /// Whether whoever tells this has told that too.
+    #[cfg(debug_assertions)]
+    pub(crate) fn covers(self, other: Self) -> bool {
+        let object = self.object == Object::Whole && other.locks().is_none() || self.object == other.object;
+        self.store == other.store && object && (self.mode == other.mode || self.mode == Mode::Write)
+    }
+
     /// Whether both want a lock that one of them takes: either can be first, and the other one then waits for its release.
     pub(crate) fn contends(self, other: Self) -> bool {
         let wants = |mode| matches!(mode, Mode::Acquire | Mode::Seize | Mode::Pass | Mode::Contend);

@@ -127,7 +127,9 @@ impl Script {
 fn saw(connection: &Connection, statement: &str) -> String {
     let answer = connection.prepare(statement).and_then(|mut prepared| match prepared.column_count() {
         // What begins and ends a transaction changes no row, and is told how many the statement before it did.
-        0 => prepared.execute([]).map(|changed| if WRITES.contains(&statement) { format!("{changed} rows") } else { "ok".into() }),
+        0 => prepared
+            .execute([])
+            .map(|changed| if WRITES.contains(&statement) { format!("{changed} rows") } else { "ok".into() }),
         _ => prepared.query_row([], |row| row.get::<_, rusqlite::types::Value>(0)).map(|value| format!("{value:?}")),
     });
     answer.unwrap_or_else(|error| format!("{:?}", error.sqlite_extended_error_code()))

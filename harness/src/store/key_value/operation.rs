@@ -113,7 +113,7 @@ impl<C: Command> Operation for Within<'_, C> {
         let state = &mut *lock(self.state);
         state.saw(turn.now());
         let Some(at) = state.place(self.transaction) else {
-            footprint::of_nothing();
+            footprint::of_nothing(state);
             return failed(turn, || command.what(), ENDED);
         };
         footprint::of_a_command_within(state, at, command);
@@ -177,7 +177,7 @@ impl Operation for Commit<'_> {
         let what = || "commit".to_owned();
         let state = &mut *lock(self.state);
         state.saw(turn.now());
-        footprint::of_nothing();
+        footprint::of_nothing(state);
         let Some(at) = state.place(self.transaction) else { return failed(turn, what, ENDED) };
         footprint::of_a_commit(state, at);
         let (writes, overtaken) = (state.has_pending(at), state.is_overtaken(at));
@@ -216,7 +216,7 @@ impl Operation for RollBack<'_> {
         let what = || "rollback".to_owned();
         let state = &mut *lock(self.state);
         state.saw(turn.now());
-        footprint::of_nothing();
+        footprint::of_nothing(state);
         let Some(at) = state.place(self.transaction) else { return failed(turn, what, ENDED) };
         end(turn, state, at);
         say(turn, what, || "ok".to_owned());
