@@ -2,6 +2,8 @@
 //! same workload comes to. Two copies of a message run two scripts of statements, and what each of them saw is left under a
 //! key of its own, so that a script which reads what it does not say it reads would be caught.
 
+use std::time::Duration;
+
 use proptest::{
     collection::vec,
     prelude::*,
@@ -74,6 +76,8 @@ enum Mode {
     Deferred,
     /// In one that takes it at once.
     Immediate,
+    /// The same on a connection that does not wait for it.
+    Impatient,
     /// In one that is given up.
     RolledBack,
     /// The first for itself, the others in a transaction.
@@ -90,6 +94,7 @@ const MODES: &[Mode] = &[
     Mode::Alone,
     Mode::Deferred,
     Mode::Immediate,
+    Mode::Impatient,
     Mode::RolledBack,
     Mode::Half,
     Mode::Savepoint,
@@ -114,13 +119,24 @@ impl Script {
         let (before, after): (&[&str], &[&str]) = match self.mode {
             Mode::Alone | Mode::Midway => (&[], &[]),
             Mode::Deferred | Mode::Half => (&["BEGIN"], &["COMMIT"]),
-            Mode::Immediate => (&["BEGIN IMMEDIATE"], &["COMMIT"]),
+            Mode::Immediate | Mode::Impatient => (&["BEGIN IMMEDIATE"], &["COMMIT"]),
             Mode::RolledBack => (&["BEGIN"], &["ROLLBACK"]),
             Mode::Savepoint => (&["SAVEPOINT s"], &["RELEASE s"]),
             Mode::Set => (&["PRAGMA foreign_keys = ON"], &[]),
         };
         [first, before, others, after].concat()
     }
+}
+
+/// How a script is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// As plain code.
+    Code,
+    /// By the operations of an async handler.
+    Operations,
+    /// As plain code on a connection of a user's own, on which something is set up that nobody else knows.
+    Own,
 }
 
 /// What a statement saw: its answer, or how it was refused.
@@ -137,6 +153,9 @@ fn saw(connection: &Connection, statement: &str) -> String {
 
 /// Runs a script as plain code.
 fn run(connection: &Connection, script: &Script) -> String {
+    if script.mode == Mode::Impatient {
+        connection.busy_timeout(Duration::ZERO).expect("it takes any time");
+    }
     let mut midway = connection.prepare("SELECT id FROM parent").expect("it is a table");
     let mut rows = (script.mode == Mode::Midway).then(|| midway.query([]).expect("it has no parameters"));
     let first = rows.as_mut().map(|rows| rows.next().is_ok_and(|row| row.is_some()));
@@ -185,15 +204,27 @@ fn database() -> Database {
     tables.iter().fold(Sqlite::schema(SCHEMA), |database, table| database.observe(&format!("SELECT * FROM {table}")))
 }
 
-/// The two copies of a message run these two scripts; `steps` as plain code, and as operations otherwise.
-fn scripts(two: &[Script; 2], steps: bool) -> Prepared {
+/// On a connection of its own, where what is put into `b` is counted in `wr`.
+fn run_on_own(path: &std::path::Path, script: &Script) -> rusqlite::Result<String> {
+    let mut own = Connection::open(path)?;
+    own.execute_batch("CREATE TEMP TRIGGER t AFTER INSERT ON b BEGIN REPLACE INTO wr VALUES ('t', 1); END")?;
+    redeliver::sqlite::instrument(&mut own)?;
+    Ok(run(&own, script))
+}
+
+/// The two copies of a message run these two scripts.
+fn scripts(two: &[Script; 2], way: Way) -> Prepared {
     let two = two.clone();
     let stores = (database(), KeyValue::new("beside").observed());
     Harness::new(stores).prepare(1..1000i64, async move |(db, kv): &(Sqlite, KeyValue), m: &Delivery<i64>| {
         let script = two[usize::from(m.broker_id().ends_with('1'))].clone();
-        let seen = match steps {
-            true => db.call(move |connection| Ok::<_, Error>(run(connection, &script))).await?,
-            false => operate(db, &script).await?,
+        let seen = match way {
+            Way::Code => db.call(move |connection| Ok::<_, Error>(run(connection, &script))).await?,
+            Way::Operations => operate(db, &script).await?,
+            Way::Own => {
+                let path = db.path().expect("it is a file").to_owned();
+                db.run(move || run_on_own(&path, &script)).await.map_err(Error::other)?
+            }
         };
         kv.put(&format!("saw:{}", m.broker_id()), &seen).await
     })
@@ -201,14 +232,14 @@ fn scripts(two: &[Script; 2], steps: bool) -> Prepared {
 
 /// In what the search and plain enumeration differ, if they do; nothing where there are too many schedules to tell. And how
 /// many executions both took.
-fn difference(two: &[Script; 2], steps: bool, bounds: Bounds) -> Result<Option<(u64, u64)>, String> {
-    let explored = |reduces, remake| scripts(two, steps).explored(bounds, reduces, remake).expect("the stores work");
+fn difference(two: &[Script; 2], way: Way, bounds: Bounds) -> Result<Option<(u64, u64)>, String> {
+    let explored = |reduces, remake| scripts(two, way).explored(bounds, reduces, remake).expect("the stores work");
     let all = explored(false, 0);
     if all.stopped {
         return Ok(None);
     }
     let some = explored(true, 0);
-    let told = |what: String| Err(format!("{two:#?}, as plain code {steps}, {bounds}: {what}"));
+    let told = |what: String| Err(format!("{two:#?}, {way:?}, {bounds}: {what}"));
     if some.inconclusive.is_some() || all.inconclusive.is_some() {
         return told(format!("{:?}, {:?}", some.inconclusive, all.inconclusive));
     }
@@ -222,8 +253,8 @@ fn difference(two: &[Script; 2], steps: bool, bounds: Bounds) -> Result<Option<(
 }
 
 #[track_caller]
-fn agree(two: &[Script; 2], steps: bool, bounds: Bounds) -> (u64, u64) {
-    difference(two, steps, bounds).unwrap_or_else(|why| panic!("{why}")).expect("it has not too many schedules")
+fn agree(two: &[Script; 2], way: Way, bounds: Bounds) -> (u64, u64) {
+    difference(two, way, bounds).unwrap_or_else(|why| panic!("{why}")).expect("it has not too many schedules")
 }
 
 #[test]
@@ -231,8 +262,8 @@ fn whatever_a_statement_writes_is_seen_by_whatever_reads_it() {
     let (mut some, mut all) = (0, 0);
     for write in WRITES {
         for read in READS {
-            for steps in [true, false] {
-                let taken = agree(&[Script::alone(&[write]), Script::alone(&[read])], steps, bounds(1, 2, 0));
+            for way in [Way::Code, Way::Operations] {
+                let taken = agree(&[Script::alone(&[write]), Script::alone(&[read])], way, bounds(1, 2, 0));
                 (some, all) = (some + taken.0, all + taken.1);
             }
         }
@@ -242,9 +273,9 @@ fn whatever_a_statement_writes_is_seen_by_whatever_reads_it() {
 
 #[test]
 fn two_statements_that_write_depend_on_each_other() {
-    for one in WRITES {
-        for other in WRITES {
-            agree(&[Script::alone(&[one]), Script::alone(&[other])], true, bounds(1, 2, 0));
+    for (at, one) in WRITES.iter().enumerate() {
+        for other in &WRITES[at..] {
+            agree(&[Script::alone(&[one]), Script::alone(&[other])], Way::Code, bounds(1, 2, 0));
         }
     }
 }
@@ -255,17 +286,36 @@ fn a_snapshot_is_of_all_tables_however_few_its_first_statement_reads() {
         for mode in [Mode::Deferred, Mode::Savepoint, Mode::Midway, Mode::RolledBack] {
             for write in [WRITES[0], WRITES[1], WRITES[4]] {
                 let reader = Script { mode, statements: vec![first, then] };
-                agree(&[reader, Script::alone(&[write])], true, bounds(1, 2, 0));
+                agree(&[reader, Script::alone(&[write])], Way::Code, bounds(1, 2, 0));
             }
         }
     }
 }
 
+#[test]
+fn who_does_not_wait_for_the_lock_is_refused_it_in_some_execution() {
+    for mode in [Mode::Immediate, Mode::Impatient, Mode::Deferred, Mode::Midway] {
+        let impatient = Script { mode: Mode::Impatient, statements: vec![WRITES[1]] };
+        let other = Script { mode, statements: vec![READS[0], WRITES[1]] };
+        agree(&[impatient, other], Way::Code, bounds(1, 2, 0));
+    }
+}
+
+#[test]
+fn on_a_users_own_connection_whatever_is_set_up_there_is_seen() {
+    for (write, read) in [(WRITES[2], READS[5]), (WRITES[3], READS[10]), (WRITES[0], READS[1])] {
+        for mode in [Mode::Alone, Mode::Immediate] {
+            let writer = Script { mode, statements: vec![write] };
+            agree(&[writer, Script::alone(&[read])], Way::Own, bounds(1, 2, 0));
+        }
+    }
+}
+
 /// Two scripts of up to so many statements, as plain code or as operations.
-fn generated(most: usize) -> impl Strategy<Value = ([Script; 2], bool)> {
+fn generated(most: usize) -> impl Strategy<Value = ([Script; 2], Way)> {
     let statement = prop_oneof![select(READS), select(WRITES)];
     let script = (select(MODES), vec(statement, 1..=most)).prop_map(|(mode, statements)| Script { mode, statements });
-    ([script.clone(), script], any::<bool>())
+    ([script.clone(), script], select(&[Way::Code, Way::Operations][..]))
 }
 
 /// Compares so many generated pairs, where neither has more schedules than that.
@@ -273,8 +323,8 @@ fn compare(most: usize, pairs: usize, bounds: Bounds) -> (usize, u64, u64) {
     let mut runner = TestRunner::deterministic();
     let (mut compared, mut some, mut all) = (0, 0, 0);
     for _ in 0..pairs {
-        let (two, steps) = generated(most).new_tree(&mut runner).expect("two scripts").current();
-        if let Some(taken) = difference(&two, steps, bounds).unwrap_or_else(|why| panic!("{why}")) {
+        let (two, way) = generated(most).new_tree(&mut runner).expect("two scripts").current();
+        if let Some(taken) = difference(&two, way, bounds).unwrap_or_else(|why| panic!("{why}")) {
             (compared, some, all) = (compared + 1, some + taken.0, all + taken.1);
         }
     }

@@ -4,6 +4,7 @@
 //! that a user's own pool opened is stepped like one of ours. On a thread that the harness does not know they do nothing.
 
 mod run;
+mod told;
 
 use std::{
     cell::RefCell,
@@ -19,6 +20,8 @@ use rusqlite::{
 };
 
 use self::run::Stepping;
+#[cfg(debug_assertions)]
+pub(super) use self::told::watch_changes;
 use super::{footprint::Footing, words::Shape};
 use crate::machine::{
     baton::{self, Go},
@@ -165,62 +168,7 @@ impl Flags {
         (std::mem::take(&mut log.done), std::mem::take(&mut log.released))
     }
 
-    /// What is known of a statement that the code ran.
-    fn stepped(&self, shape: Shape, log: &mut Log) -> Footing {
-        let text = log.stepping.as_ref().map_or_else(String::new, |of| of.text().to_owned());
-        let midway = log.beside || log.unfinished > 0;
-        let (committed, rolled_back, past_lock) = (self.committed(), self.rolled_back(), !log.short);
-        #[cfg(debug_assertions)]
-        let changed = std::mem::take(&mut log.changed);
-        Footing {
-            shape,
-            text,
-            committed,
-            rolled_back,
-            past_lock,
-            waits: false,
-            midway,
-            #[cfg(debug_assertions)]
-            changed,
-        }
-    }
-
-    /// What is known of an operation that is over.
-    pub(super) fn operated(&self, shape: Shape, text: &str, past_lock: bool) -> Footing {
-        Footing {
-            shape,
-            text: text.to_owned(),
-            committed: self.committed(),
-            rolled_back: self.rolled_back(),
-            past_lock,
-            waits: true,
-            midway: false,
-            #[cfg(debug_assertions)]
-            changed: std::mem::take(&mut self.log().changed),
-        }
-    }
-
-    /// What changed so far was by somebody else.
-    #[cfg(debug_assertions)]
-    pub(super) fn forget_changes(&self) {
-        self.log().changed.clear();
-    }
-
-    /// Rows of this table were changed.
-    #[cfg(debug_assertions)]
-    fn changes(&self, table: &str) {
-        let changed = &mut self.log().changed;
-        if !changed.iter().any(|known| known == table) {
-            changed.push(table.to_owned());
-        }
-    }
-
-    /// What the statements may have touched that ended since this was last asked.
-    pub(super) fn take_footings(&self) -> Vec<Footing> {
-        std::mem::take(&mut self.log().footings)
-    }
-
-    /// What the first of them was.
+    /// What the first of the statements was that ended since this was last asked.
     pub(super) fn take_first(&self) -> Option<Facts> {
         let mut log = self.log();
         (!log.done.is_empty()).then(|| log.done.remove(0))
@@ -243,17 +191,6 @@ pub(super) fn watch(connection: &mut Connection) -> rusqlite::Result<()> {
         with_flags(|flags| flags.rolled_back.store(true, Ordering::Relaxed));
     }))?;
     connection.commit_hook(Some(forbids_commit))
-}
-
-/// The hook that sees in which tables rows change: what footprints are held against. Not where the update optimises rows
-/// away (`WITHOUT ROWID`, a `DELETE` of everything, what `REPLACE` removes), and so no footprint itself.
-#[cfg(debug_assertions)]
-pub(super) fn watch_changes(connection: &mut Connection) -> rusqlite::Result<()> {
-    connection.update_hook(Some(|_, database: &str, table: &str, _| {
-        if database == "main" {
-            with_flags(|flags| flags.changes(table));
-        }
-    }))
 }
 
 /// The hook that waits for locks.

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use rusqlite::{StatementStatus, trace::StmtRef};
 
 use super::Flags;
-use crate::machine::trace::Injected;
+use crate::{machine::trace::Injected, store::sqlite::words::Shape};
 
 /// Instructions up to the first lock, which is the database's own: a statement that came no further was refused it, or
 /// found another schema.
@@ -24,6 +24,8 @@ pub(super) struct Stepping {
     runs: i32,
     steps: i32,
     prepared_again: i32,
+    /// Instructions of its last run.
+    took: i32,
     state: State,
 }
 
@@ -53,6 +55,7 @@ impl Stepping {
             runs: statement.get_status(StatementStatus::Run),
             steps: statement.get_status(StatementStatus::VmStep),
             prepared_again: statement.get_status(StatementStatus::RePrepare),
+            took: 0,
             state: State::Runs,
         }
     }
@@ -80,7 +83,8 @@ impl Stepping {
             return None;
         }
         let steps = statement.get_status(StatementStatus::VmStep);
-        let short = steps - self.steps <= TO_THE_LOCK;
+        self.took = steps - self.steps;
+        let short = self.took <= TO_THE_LOCK;
         self.steps = steps;
         self.state = if short { State::StoppedShort } else { State::Over };
         Some(short)
@@ -88,6 +92,11 @@ impl Stepping {
 
     pub(super) fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Whether it came further than where a statement of this shape asks for its lock.
+    pub(super) fn is_past_lock(&self, shape: Shape) -> bool {
+        self.runs() || self.took > i32::from(shape.to_the_lock()).max(TO_THE_LOCK)
     }
 
     pub(super) fn runs(&self) -> bool {
