@@ -61,7 +61,7 @@ mod tests {
     };
 
     use indicatif::TermLike;
-    use redeliver_harness::{Delivery, Harness, KeyValue};
+    use redeliver_harness::{Delivery, Harness, KeyValue, Verdict};
 
     use super::*;
 
@@ -125,7 +125,8 @@ mod tests {
         let prepared = Harness::new(store).prepare(1..1000i64, async |kv: &KeyValue, m: &Delivery<i64>| {
             kv.put_if_absent(m.id(), "100", None).await.map(drop)
         });
-        prepared.complete(bounds).watched(shown.watcher()).verdict();
+        let verdict = prepared.complete(bounds).watched(shown.watcher()).verdict();
+        assert!(matches!(verdict, Verdict::Holds(_)), "{}", verdict.report("atomic"));
         drop(shown);
         let written = terminal.0.lock().expect("nobody panics with it").clone();
         let estimate = "2 messages × 2 copies × 2 processes × 1 crash: about 910 schedules";
