@@ -39,7 +39,8 @@ pub use redeliver_harness::tower;
 pub use redeliver_harness::{
     Anomaly, Bounds, Complete, Contract, Counterexample, Delivery, DeliveryModel, Effects, Error, Fuzzer, Guarantee,
     Harness, History, InFlight, Inconclusive, IntoOutcome, Isolation, KeyValue, KeyValueTransaction, Message, Messages,
-    Observation, Outcome, Prepared, Process, Receipt, Searched, Store, UnknownModel, Verdict, fuzz, history,
+    Observation, Outcome, Prepared, Process, Progress, Receipt, Searched, Store, UnknownModel, Verdict, Watcher, fuzz,
+    history,
 };
 /// What threads of one process claim from each other, in every interleaving, by loom.
 #[cfg(feature = "threads")]

@@ -60,6 +60,7 @@ impl OnStore {
             cases: how.cases,
             seed: how.seed,
             complete: how.complete,
+            watcher: how.watcher.clone(),
         }
     }
 }

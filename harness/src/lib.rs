@@ -40,7 +40,7 @@ pub use messages::Messages;
 pub use oracle::Anomaly;
 pub use outcome::{IntoOutcome, Outcome};
 pub use prepared::Prepared;
-pub use search::complete::Bounds;
+pub use search::complete::{Bounds, Progress, Watcher};
 #[cfg(feature = "sqlite")]
 pub use store::sqlite;
 #[cfg(feature = "sqlite")]

@@ -6,6 +6,7 @@ use std::panic::Location;
 use crate::{
     Bounds, DeliveryModel, Error, History, Verdict,
     check::{self, Explored, Fuzzer, Options, Survey},
+    search::complete::Watcher,
     subject::Subject,
 };
 
@@ -77,6 +78,29 @@ impl Prepared {
     /// As [`Harness::complete`](crate::Harness::complete).
     pub fn complete(mut self, bounds: Bounds) -> Self {
         self.options.complete = Some(bounds);
+        self
+    }
+
+    /// Tells this how far a [complete](Self::complete) search is, while it runs: to show it, or to let it be seen that it
+    /// goes on.
+    ///
+    /// ```
+    /// use std::sync::{Arc, atomic::{AtomicU64, Ordering}};
+    /// use redeliver_harness::{Bounds, Delivery, Error, Harness, KeyValue, Watcher};
+    ///
+    /// let executions = Arc::new(AtomicU64::new(0));
+    /// let told = Arc::clone(&executions);
+    /// let store = KeyValue::new("bank").observed();
+    /// let mut prepared = Harness::new(store).prepare(1..1000i64, async |kv: &KeyValue, m: &Delivery<i64>| {
+    ///     kv.put_if_absent(m.id(), "100", None).await.map(drop)
+    /// });
+    /// prepared = prepared.complete(Bounds::default());
+    /// prepared.watched(Watcher::new(move |progress| told.store(progress.executions, Ordering::Relaxed))).verdict();
+    /// assert_eq!(executions.load(Ordering::Relaxed), 28);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn watched(mut self, watcher: Watcher) -> Self {
+        self.options.watcher = Some(watcher);
         self
     }
 

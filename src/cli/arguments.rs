@@ -53,7 +53,7 @@ pub(super) struct Completely {
     crashes: u8,
     /// With `--complete`: after so many executions it is given up, which is no pass
     #[arg(long, value_name = "N", default_value_t = 1_000_000, requires = "complete")]
-    executions: u64,
+    pub(super) executions: u64,
 }
 
 impl Completely {
@@ -113,6 +113,7 @@ impl Program {
             cases: much.cases,
             seed: much.seed,
             complete: None,
+            watcher: None,
         }
     }
 

@@ -1,6 +1,9 @@
-//! `check STRATEGY`: searches the histories of one strategy.
+//! `check STRATEGY`: searches the histories of one strategy, or all its executions, and shows on a terminal how far that is.
+
+mod progress;
 
 use clap::Args;
+use indicatif::ProgressDrawTarget;
 use redeliver_harness::DeliveryModel;
 
 use super::{
@@ -32,11 +35,15 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub(super) fn run(&self, program: &Program) -> Result<Answer, Complaint> {
+    pub(super) fn run(&self, program: &Program, bar: ProgressDrawTarget) -> Result<Answer, Complaint> {
         let checked = program.named(&self.strategy)?;
         let on = self.on.of(checked)?;
         let how = program.how(checked, on, self.model, &self.much);
-        let verdict = on.check.verdict(&How { complete: self.completely.bounds(&self.much), ..how });
+        let complete = self.completely.bounds(&self.much);
+        let shown = complete.map(|bounds| progress::shown(bounds, self.completely.executions, bar));
+        let watcher = shown.as_ref().map(progress::Shown::watcher);
+        let verdict = on.check.verdict(&How { complete, watcher, ..how });
+        drop(shown);
         Ok(words::answer(checked, &verdict.if_acted(&self.must_act), self.printed.format))
     }
 }

@@ -1,6 +1,6 @@
 //! What a command line is around: [`Checked`], a row of its table, and what is expected of it.
 
-use redeliver_harness::{Anomaly, Bounds, DeliveryModel, Error, History, Prepared, Verdict};
+use redeliver_harness::{Anomaly, Bounds, DeliveryModel, Error, History, Prepared, Verdict, Watcher};
 
 /// How something is checked, as the command line says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,8 @@ pub struct How {
     pub seed: u64,
     /// Set for a complete search instead, of a workload of this size.
     pub complete: Option<Bounds>,
+    /// Is told how far that is, where somebody watches.
+    pub watcher: Option<Watcher>,
 }
 
 /// Something that can be checked in any way that a command line asks for. A closure that makes a [`Prepared`] is; whoever
@@ -60,6 +62,10 @@ impl How {
     fn asked_of(&self, prepared: Prepared) -> Prepared {
         let prepared = match self.complete {
             Some(bounds) => prepared.complete(bounds),
+            None => prepared,
+        };
+        let prepared = match &self.watcher {
+            Some(watcher) => prepared.watched(watcher.clone()),
             None => prepared,
         };
         prepared

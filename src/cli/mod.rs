@@ -123,7 +123,7 @@ impl Program {
     }
 
     /// Does what the arguments of this process say, for use as a `main`. On a terminal a bar on standard error shows how
-    /// far a matrix is.
+    /// far a matrix or a complete search is.
     pub fn main(&self) -> ExitCode {
         let arguments = std::env::args_os().skip(1);
         let bar = ProgressDrawTarget::stderr();
@@ -164,7 +164,7 @@ impl Program {
         let answer = match arguments.command {
             None => matrix::Matrix::default().run(self, bar),
             Some(Command::Matrix(matrix)) => matrix.run(self, bar),
-            Some(Command::Check(check)) => check.run(self),
+            Some(Command::Check(check)) => check.run(self, bar),
             Some(Command::Replay(replay)) => replay.run(self, err),
             Some(Command::List(list)) => Ok(list.run(self)),
         };

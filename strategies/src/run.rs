@@ -2,6 +2,7 @@
 
 use redeliver_harness::{
     Anomaly, Bounds, Delivery, DeliveryModel, Error, Harness, History, Observation, Prepared, Process, Store, Verdict,
+    Watcher,
 };
 
 use crate::registry::{AMOUNTS, Entry};
@@ -25,6 +26,8 @@ pub struct Options {
     pub seed: u64,
     /// Set for a complete search instead, of a workload of this size.
     pub complete: Option<Bounds>,
+    /// Is told how far that is.
+    pub watcher: Option<Watcher>,
 }
 
 impl Default for Options {
@@ -39,6 +42,7 @@ impl Default for Options {
             cases: 256,
             seed: 0,
             complete: None,
+            watcher: None,
         }
     }
 }
@@ -97,6 +101,10 @@ pub fn prepared(entry: &Entry, options: &Options) -> Prepared {
     let prepared = entry.on(options.store).unwrap_or_else(|| nowhere(entry, options.store));
     let prepared = match options.complete {
         Some(bounds) => prepared.complete(bounds),
+        None => prepared,
+    };
+    let prepared = match &options.watcher {
+        Some(watcher) => prepared.watched(watcher.clone()),
         None => prepared,
     };
     prepared

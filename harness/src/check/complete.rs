@@ -36,9 +36,11 @@ pub(super) fn verdict(subject: &mut dyn Subject, options: &Options, bounds: Boun
     let options = &Options { model: history.model, processes: history.processes, ..options.clone() };
     let mut oracle = options.oracle();
     let mut search = Search { bounds, crashed: 0, wrong: None, inexpressible: None };
-    let completed = complete::complete(subject, &mut oracle, &history, &bounds, true, &mut |execution, is_wrong| {
-        search.meets(execution, is_wrong)
-    })?;
+    let watcher = options.watcher.as_ref();
+    let completed =
+        complete::complete(subject, &mut oracle, &history, &bounds, true, watcher, &mut |execution, is_wrong| {
+            search.meets(execution, is_wrong)
+        })?;
     let found = search.wrong.take();
     let searched = search.searched(&completed);
     if let Some(wrong) = found {
@@ -99,7 +101,7 @@ pub(crate) fn explored(
     let mut explored = Explored::default();
     let mut kept = Vec::new();
     let completed =
-        complete::complete(subject, &mut oracle, &history, &bounds, reduces, &mut |execution, is_wrong| {
+        complete::complete(subject, &mut oracle, &history, &bounds, reduces, None, &mut |execution, is_wrong| {
             *explored.states.entry((format!("{:?}", execution.replay.observation), is_wrong)).or_default() += 1;
             if kept.len() < remake {
                 kept.push(execution.replay.clone());

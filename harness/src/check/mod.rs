@@ -28,7 +28,7 @@ use crate::{
     },
     oracle::{Judgement, Oracle},
     report::{Screen, Told, Usual},
-    search::{self, Cases, Judge, Part},
+    search::{self, Cases, Judge, Part, complete::Watcher},
     subject::{Job, Subject},
     verdict::{Counterexample, Inconclusive},
 };
@@ -46,6 +46,8 @@ pub(crate) struct Options {
     pub(crate) skips: bool,
     /// Set for a complete search, instead of the one by fault count and the random one.
     pub(crate) complete: Option<Bounds>,
+    /// Is told how far that is.
+    pub(crate) watcher: Option<Watcher>,
     /// How many random histories come after those with so many faults, and their seed.
     pub(crate) random: Cases,
     /// Everything is right: a canary, with which nobody may be convicted.
@@ -68,6 +70,7 @@ impl Default for Options {
             only: &[],
             skips: true,
             complete: None,
+            watcher: None,
             random: Cases { count: 256, seed: 0 },
             accepts_everything: false,
             must_act: Vec::new(),

@@ -23,10 +23,14 @@ use redeliver_point::host;
 
 pub(super) use self::crowd::SettleTurn;
 use self::crowd::{Asks, Crowd};
+#[cfg(any(feature = "sqlite", debug_assertions))]
+pub(crate) use self::ticket::give_up;
 pub(crate) use self::ticket::{Registered, Terms, Ticket, lives, now, release_locks};
 #[cfg(feature = "sqlite")]
-pub(crate) use self::ticket::{acted_further, allowance, give_up};
+pub(crate) use self::ticket::{acted_further, allowance};
 pub(super) use self::ticket::{step_begins, step_ends};
+#[cfg(feature = "sqlite")]
+pub(crate) use self::touched::is_asked;
 pub(crate) use self::touched::touches;
 use super::{
     clock::Clock,

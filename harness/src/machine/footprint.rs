@@ -33,8 +33,10 @@ enum Object {
 enum Mode {
     Read,
     Write,
-    /// Takes a lock, or would if it were free.
+    /// Takes a lock, or waits for it.
     Acquire,
+    /// Takes a lock, and may be refused where it is not free instead of waiting for it.
+    Seize,
     Release,
     /// Waits until a lock is free, and does not take it.
     Pass,
@@ -93,6 +95,12 @@ impl Access {
         Self { store, object: Object::Lock(lock), mode: Mode::Acquire }
     }
 
+    /// It takes a lock that was free; where it is not, whoever wants it may not wait for it.
+    #[cfg_attr(not(feature = "sqlite"), expect(dead_code, reason = "only SQLite refuses a lock"))]
+    pub(crate) fn seize(store: usize, lock: u64) -> Self {
+        Self { store, object: Object::Lock(lock), mode: Mode::Seize }
+    }
+
     pub(crate) fn release(store: usize, lock: u64) -> Self {
         Self { store, object: Object::Lock(lock), mode: Mode::Release }
     }
@@ -141,9 +149,16 @@ impl Access {
         }
     }
 
+    /// Whether whoever tells this has told that too.
+    #[cfg(debug_assertions)]
+    pub(crate) fn covers(self, other: Self) -> bool {
+        let object = self.object == Object::Whole && other.locks().is_none() || self.object == other.object;
+        self.store == other.store && object && (self.mode == other.mode || self.mode == Mode::Write)
+    }
+
     /// Whether both want a lock that one of them takes: either can be first, and the other one then waits for its release.
     pub(crate) fn contends(self, other: Self) -> bool {
-        let wants = |mode| matches!(mode, Mode::Acquire | Mode::Pass | Mode::Contend);
+        let wants = |mode| matches!(mode, Mode::Acquire | Mode::Seize | Mode::Pass | Mode::Contend);
         self.locks().is_some() && self.conflicts(other) && wants(self.mode) && wants(other.mode)
     }
 
@@ -156,7 +171,12 @@ impl Access {
     }
 
     pub(crate) fn acquires(self) -> bool {
-        self.mode == Mode::Acquire
+        matches!(self.mode, Mode::Acquire | Mode::Seize)
+    }
+
+    /// It cannot happen before its lock is free.
+    pub(crate) fn waits(self) -> bool {
+        matches!(self.mode, Mode::Acquire | Mode::Pass)
     }
 
     pub(crate) fn releases(self) -> bool {
@@ -189,7 +209,10 @@ mod tests {
         assert!(
             !wait.conflicts(wait) && !take.conflicts(Access::acquire(1, 1)) && !take.conflicts(Access::write_all(1))
         );
+        let seize = Access::seize(1, 0);
+        assert!(seize.acquires() && seize.contends(take) && take.waits() && wait.waits() && !seize.waits());
         let any = Access::contend(1, 0);
+        assert!(!any.waits() && !any.acquires());
         assert!(any.contends(any) && any.contends(take) && any.conflicts(free) && any.conflicts(wait));
         assert!(take.contends(take) && take.contends(wait) && !take.contends(free) && !wait.contends(wait));
     }

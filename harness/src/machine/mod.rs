@@ -50,8 +50,10 @@ pub(crate) mod trace;
 
 pub(crate) use activity::Activity;
 pub(crate) use clock::Clock;
+#[cfg(any(feature = "sqlite", debug_assertions))]
+pub(crate) use desk::give_up;
 #[cfg(feature = "sqlite")]
-pub(crate) use desk::{Grant, Ticket, acted_further, allowance, give_up};
+pub(crate) use desk::{Grant, Ticket, acted_further, allowance, is_asked};
 pub(crate) use desk::{lives, now, release_locks, touches};
 pub(crate) use disturbed::disturbed;
 pub(crate) use operation::{Act, Operation, Turn as OperationTurn, operate};

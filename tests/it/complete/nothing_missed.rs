@@ -22,7 +22,7 @@ use super::handlers::{
 const MOST: u64 = 15_000;
 
 /// What executions came to, however many did.
-fn ends(explored: &Explored) -> BTreeSet<&(String, bool)> {
+pub fn ends(explored: &Explored) -> BTreeSet<&(String, bool)> {
     explored.states.keys().collect()
 }
 

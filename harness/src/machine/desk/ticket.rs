@@ -164,7 +164,7 @@ pub(in crate::machine) fn step_ends() {
 }
 
 /// Tells the machine that the replay cannot be judged, and why. Does nothing outside a replay.
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "sqlite", debug_assertions))]
 pub(crate) fn give_up(why: &str) {
     on_desk(|desk| {
         desk.trouble.borrow_mut().get_or_insert_with(|| why.to_owned());

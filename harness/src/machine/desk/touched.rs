@@ -48,6 +48,12 @@ impl Desk {
     }
 }
 
+/// Whether anybody wants to know what operations touch.
+#[cfg(feature = "sqlite")]
+pub(crate) fn is_asked() -> bool {
+    on_desk(|desk| desk.watches.get()).unwrap_or(false)
+}
+
 /// Tells that the operation that acts touches this, and what else it says, and nothing beside. Nothing is made where nobody
 /// asks.
 pub(crate) fn touches<T: IntoIterator<Item = Access>>(what: impl FnOnce() -> T) {

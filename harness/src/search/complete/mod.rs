@@ -4,12 +4,13 @@
 //! handler in which the walk says who goes on ([`Chooser`](crate::machine::chooser::Chooser)). Here they are run one after
 //! the other and judged. `bounds` says how large the workload is, `judged` which executions are right if one is, and whether
 //! the order of messages matters at all; `estimate` counts
-//! what there would be to do without any of that, and `again` makes one execution once more.
+//! what there would be to do without any of that, `progress` tells whoever watches, and `again` makes one execution once more.
 
 mod again;
 mod bounds;
 mod estimate;
 mod judged;
+mod progress;
 mod races;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ mod walk;
 use std::ops::ControlFlow;
 
 pub use bounds::Bounds;
+pub use progress::{Progress, Watcher};
 
 use self::{
     judged::{Judged, time_matters},
@@ -55,10 +57,16 @@ pub(crate) struct Completed {
     pub(crate) schedules: u128,
 }
 
+impl Completed {
+    fn progress(&self) -> Progress {
+        Progress { schedules: self.schedules, executions: self.executions, cut: self.cut }
+    }
+}
+
 /// Runs every execution of these messages within the bounds, and tells `met` of each, with whether it is wrong.
 ///
 /// `history` has the messages, no faults, and a model that deals copies of them. Without `reduces` executions are told apart
-/// that differ only in the order of what commutes: for tests, and very many.
+/// that differ only in the order of what commutes: for tests, and very many. `watcher` is told how far it is.
 ///
 /// # Errors
 /// What a store met, or a message that cannot be made.
@@ -68,6 +76,7 @@ pub(crate) fn complete(
     history: &History,
     bounds: &Bounds,
     reduces: bool,
+    watcher: Option<&Watcher>,
     met: &mut dyn FnMut(&Execution<'_>, bool) -> ControlFlow<()>,
 ) -> Result<Completed, Error> {
     let mut completed = Completed { blind: !subject.tells_footprints(), ..Completed::default() };
@@ -81,6 +90,8 @@ pub(crate) fn complete(
     let scope = Scope { crashes: bounds.crashes, reduces, time_matters, blind: completed.blind };
     let explorer = Explorer::new(scope);
     let mut judged = Judged::default();
+    let tell = |completed: &Completed| watcher.into_iter().for_each(|watcher| watcher.tell(completed.progress()));
+    tell(&completed);
     loop {
         explorer.with(walk::Walk::begin);
         let replay = subject.run(Job::Chosen(history, &explorer), Detail::Facts)?;
@@ -114,6 +125,7 @@ pub(crate) fn complete(
                 return Ok(completed);
             }
         }
+        tell(&completed);
         if !explorer.with(walk::Walk::turn_back) {
             return Ok(completed);
         }

@@ -4,7 +4,8 @@
 //! conflict, with nothing in between that orders them, are a race: the other order is another execution. To have that
 //! explored, somebody has to be tried at the node before the first of them with whom it can begin.
 //!
-//! Who waits for a lock races with who took it, not with who releases it: before the release it cannot go on. Where somebody
+//! Who waits for a lock races with who took it, not with who releases it: before the release it cannot go on. Who may be
+//! refused instead races with both. Where somebody
 //! waits at the moment in which nobody can go on, what it waits for races too, though it never came to it.
 
 use super::walk::{Clock, Event, Walk};
@@ -104,7 +105,7 @@ impl Walk {
 
     /// Whether a process that wants locks finds one of them taken by another process at this node.
     fn must_wait(&self, at: usize, process: usize, touched: &[Access]) -> bool {
-        let waits = |access: &Access| access.locks().filter(|_| !access.releases());
+        let waits = |access: &Access| access.locks().filter(|_| access.waits());
         touched.iter().filter_map(waits).any(|lock| {
             let before = self.nodes[..at].iter().rev().filter_map(|node| node.event.as_ref());
             let last = before.filter(|event| event.process != Some(process)).find_map(|event| {

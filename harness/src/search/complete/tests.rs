@@ -89,7 +89,7 @@ fn executions(messages: usize, processes: usize, crashes: usize, shared: bool) -
     let workload = world.workloads(messages).into_iter().find(|them| them.messages.len() == messages);
     let history = bounds.history(workload.expect("there is one of each size").messages);
     let mut oracle = Oracle::new(Contract::strict());
-    let completed = complete(&mut world, &mut oracle, &history, &bounds, true, &mut |_, is_wrong| {
+    let completed = complete(&mut world, &mut oracle, &history, &bounds, true, None, &mut |_, is_wrong| {
         assert!(!is_wrong, "it is one step");
         ControlFlow::Continue(())
     });

@@ -131,9 +131,10 @@ fn complete_search_comes_to_it() {
     let mut subject = toys::subject(remembers_the_last);
     let history = dealt(&subject);
     let bounds = bounds().executions(200_000);
-    let completed = complete::complete(&mut subject, &mut oracle(), &history, &bounds, true, &mut |_, is_wrong| {
-        if is_wrong { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    });
+    let completed =
+        complete::complete(&mut subject, &mut oracle(), &history, &bounds, true, None, &mut |_, is_wrong| {
+            if is_wrong { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
     let completed = completed.expect("no store of its own errors");
     println!("{completed:?}");
     assert!(completed.stopped && completed.inconclusive.is_none(), "{completed:?}");

@@ -21,19 +21,33 @@ use crate::{
 const WRITER: u64 = 0;
 
 /// The number of a store among those of a replay: its place in memory, which is only compared.
-fn number(state: &State) -> usize {
+pub(super) fn number(state: &State) -> usize {
     std::ptr::from_ref(state).addr()
 }
 
-/// It is over already, or touches only what is its transaction's own.
-pub(super) fn of_nothing() {
+/// Tells that the operation that acts touches this too.
+fn tell<T: IntoIterator<Item = Access>>(state: &State, what: impl Fn() -> T) {
+    #[cfg(debug_assertions)]
+    state.told.add(&what().into_iter().collect::<Vec<_>>());
+    #[cfg(not(debug_assertions))]
+    let _ = state;
+    touches(what);
+}
+
+/// It is over already, or touches only what is its transaction's own; or what it touches is told next.
+pub(super) fn of_nothing(state: &State) {
+    #[cfg(debug_assertions)]
+    state.told.anew();
+    #[cfg(not(debug_assertions))]
+    let _ = state;
     touches(|| []);
 }
 
 /// A command outside any transaction.
 pub(super) fn of_a_command<C: Command>(state: &State, command: &C) {
+    of_nothing(state);
     let store = number(state);
-    touches(|| {
+    tell(state, || {
         let key = row(command.key());
         let own = if C::WRITES { Access::write(store, key) } else { Access::read(store, key) };
         let waits = match state.isolation {
@@ -48,9 +62,10 @@ pub(super) fn of_a_command<C: Command>(state: &State, command: &C) {
 
 /// A command in an open transaction. At `Serializable` nobody writes beside it; at `Snapshot` it sees what its beginning saw.
 pub(super) fn of_a_command_within<C: Command>(state: &State, at: usize, command: &C) {
+    of_nothing(state);
     let store = number(state);
     let taken = || state.open[at].pending.iter().any(|(written, _)| written == command.key());
-    touches(|| {
+    tell(state, || {
         let key = row(command.key());
         let read_committed = state.isolation == Isolation::ReadCommitted;
         let reads = read_committed.then(|| Access::read(store, key));
@@ -64,14 +79,15 @@ pub(super) fn of_a_command_within<C: Command>(state: &State, at: usize, command:
 pub(super) fn of_a_lock_not_taken<C: Command>(state: &State, at: Option<usize>, command: &C) {
     if C::WRITES && state.isolation == Isolation::ReadCommitted {
         let wrote = at.is_some_and(|at| state.open[at].pending.iter().any(|(written, _)| written == command.key()));
-        touches(|| (!wrote).then(|| Access::release(number(state), row(command.key()))));
+        tell(state, || (!wrote).then(|| Access::release(number(state), row(command.key()))));
     }
 }
 
 /// The beginning of a transaction.
 pub(super) fn of_a_begin(state: &State) {
+    of_nothing(state);
     let store = number(state);
-    touches(|| match state.isolation {
+    tell(state, || match state.isolation {
         Isolation::Serializable => Some(Access::acquire(store, WRITER)),
         Isolation::ReadCommitted => None,
         Isolation::Snapshot => Some(Access::read_all(store)),
@@ -82,7 +98,7 @@ pub(super) fn of_a_begin(state: &State) {
 pub(super) fn of_a_commit(state: &State, at: usize) {
     let store = number(state);
     let keys = || state.open[at].pending.iter().map(|(key, _)| row(key.as_str()));
-    touches(|| keys().map(|key| Access::write(store, key)).collect::<Vec<_>>());
+    tell(state, || keys().map(|key| Access::write(store, key)).collect::<Vec<_>>());
     of_an_end(state, at);
 }
 
@@ -90,7 +106,7 @@ pub(super) fn of_a_commit(state: &State, at: usize) {
 pub(super) fn of_an_end(state: &State, at: usize) {
     let store = number(state);
     let open = &state.open[at];
-    touches(|| freed(state.isolation, open).map(|lock| Access::release(store, lock)).collect::<Vec<_>>());
+    tell(state, || freed(state.isolation, open).map(|lock| Access::release(store, lock)).collect::<Vec<_>>());
 }
 
 /// The process died, and its transactions with it.

@@ -6,6 +6,8 @@
 
 mod command;
 mod footprint;
+#[cfg(debug_assertions)]
+mod held;
 mod isolation;
 mod losses;
 mod observe;

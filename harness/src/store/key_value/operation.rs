@@ -115,7 +115,7 @@ impl<C: Command> Operation for Within<'_, C> {
         of_store(turn, state);
         state.saw(turn.now());
         let Some(at) = state.place(self.transaction) else {
-            footprint::of_nothing();
+            footprint::of_nothing(state);
             return failed(turn, || command.what(), ENDED);
         };
         footprint::of_a_command_within(state, at, command);
@@ -181,7 +181,7 @@ impl Operation for Commit<'_> {
         let state = &mut *lock(self.state);
         of_store(turn, state);
         state.saw(turn.now());
-        footprint::of_nothing();
+        footprint::of_nothing(state);
         let Some(at) = state.place(self.transaction) else { return failed(turn, what, ENDED) };
         footprint::of_a_commit(state, at);
         let (writes, overtaken) = (state.has_pending(at), state.is_overtaken(at));
@@ -221,7 +221,7 @@ impl Operation for RollBack<'_> {
         let state = &mut *lock(self.state);
         of_store(turn, state);
         state.saw(turn.now());
-        footprint::of_nothing();
+        footprint::of_nothing(state);
         let Some(at) = state.place(self.transaction) else { return failed(turn, what, ENDED) };
         end(turn, state, at);
         say(turn, what, || "ok".to_owned());

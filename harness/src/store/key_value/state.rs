@@ -45,6 +45,9 @@ pub(super) struct State {
     begun: u64,
     /// The latest virtual time that an operation acted at.
     pub(super) now: Duration,
+    /// What the operation that acts tells that it touches.
+    #[cfg(debug_assertions)]
+    pub(super) told: super::held::Told,
 }
 
 /// A transaction that has begun and not ended.
@@ -89,6 +92,8 @@ impl State {
             written: Written::default(),
             begun: 0,
             now: Duration::ZERO,
+            #[cfg(debug_assertions)]
+            told: Default::default(),
         }
     }
 
@@ -145,6 +150,10 @@ impl State {
     /// What stands under this key, for the open transaction at this place or outside any; it may have expired.
     pub(super) fn seen(&self, within: Option<usize>, key: &str) -> Option<&Entry> {
         let own = within.and_then(|at| self.open[at].sees(key));
+        #[cfg(debug_assertions)]
+        if own.is_none() {
+            self.reads(within, key);
+        }
         own.or_else(|| self.committed.get(key))?.as_ref()
     }
 
@@ -179,6 +188,8 @@ impl State {
         let mut changed = false;
         let mut write = Vec::new();
         for (key, entry) in pending.drain(..) {
+            #[cfg(debug_assertions)]
+            self.writes(&key);
             if self.isolation == Isolation::Snapshot {
                 let before = self.committed.get(&key).and_then(Option::as_ref);
                 self.open.iter_mut().for_each(|other| other.keep(&key, before));

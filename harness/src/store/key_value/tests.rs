@@ -6,6 +6,10 @@ mod isolation;
 use std::time::Duration;
 
 use super::{KeyValue, KeyValueTransaction};
+#[cfg(debug_assertions)]
+use super::{state::Entry, view::View};
+#[cfg(debug_assertions)]
+use crate::machine::{Act, Operation, OperationTurn, operate};
 use crate::{
     Error, Outcome,
     machine::{
@@ -451,4 +455,34 @@ fn a_handler_that_panics_with_a_transaction_open_is_answered_for() {
     let panicked = replay.events.iter().any(|event| matches!(event, Event::Returned { answer: Answer::Panicked(said), .. } if said.starts_with("the first one fails, at ")));
     assert!(panicked, "{:#?}", lines(&replay));
     assert_eq!(rows(&replay), ["n=1"]);
+}
+
+/// Writes a key and tells nothing.
+#[cfg(debug_assertions)]
+struct Secretive<'a>(&'a KeyValue);
+
+#[cfg(debug_assertions)]
+impl Operation for Secretive<'_> {
+    type Output = ();
+
+    fn act(&mut self, turn: &mut OperationTurn) -> Act<()> {
+        let state = &mut *super::operation::lock(&self.0.state);
+        super::footprint::of_nothing(state);
+        View::new(state, turn.now(), None).set("a", Entry { value: "1".into(), expires: None });
+        Act::Done(())
+    }
+
+    fn outside(&mut self) {}
+}
+
+#[cfg(debug_assertions)]
+#[test]
+fn an_operation_that_writes_what_it_does_not_tell_is_found_out() {
+    let mut stage = Stage::new(store(), async |kv: &KeyValue, _: &Given| {
+        operate(kv.process()?, Secretive(kv)).await;
+        Ok::<(), Error>(())
+    });
+    let replay = stage.replay(1, &[]);
+    let End::Inconclusive(why) = &replay.end else { panic!("{:?}", replay.end) };
+    assert!(why.contains("writes `a`, which it does not tell that it touches"), "{why}");
 }

@@ -62,6 +62,8 @@ impl<'a> View<'a> {
     }
 
     fn replace_committed(&mut self, key: &str, entry: Option<Entry>) -> bool {
+        #[cfg(debug_assertions)]
+        self.state.writes(key);
         let State { committed, open, isolation, written, .. } = &mut *self.state;
         let before = committed.get_mut(key);
         let stands = before.as_deref().and_then(Option::as_ref);

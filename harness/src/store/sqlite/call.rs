@@ -24,7 +24,7 @@ use crate::{
     machine::{
         allowance,
         baton::{Code, Go, Stop},
-        give_up, release_locks,
+        give_up, is_asked, release_locks,
     },
     store::Process,
 };
@@ -104,7 +104,7 @@ where
         let code = self.code.take().expect("a call is polled for the first time only once");
         let thread = self.pool.thread();
         let flags = Arc::clone(&thread.flags);
-        flags.begin();
+        flags.begin(is_asked());
         let work: Code = Box::new(move || {
             // Code that panics has ended its last statement too. Its connection goes back on the machine's thread all the
             // same: there the rollback is no step, and whoever waits for the lock hears of it.

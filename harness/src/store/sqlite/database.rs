@@ -10,6 +10,7 @@ use rusqlite::{Connection, types::ValueRef};
 use super::{
     Sqlite,
     files::Files,
+    footprint::Book,
     left::Settings,
     pool::{Place, Pool},
     reset::{Image, Written},
@@ -107,7 +108,7 @@ impl Open {
         super::reset::copy(&control, &mut template)?;
         let image = Image::learn(&control, template)?;
         let written = Written::default();
-        let pool = Pool::new(place.clone(), label, written.clone(), fresh);
+        let pool = Pool::new(place.clone(), label, written.clone(), fresh, Book::of_schema(schema));
         Ok(Self { control, image, written, pool, place, _files: files })
     }
 }

@@ -122,6 +122,7 @@ impl Sqlite {
     /// process cannot open it: SQLite keeps its locks to this one.
     pub fn path(&self) -> Option<&std::path::Path> {
         self.written.anything();
+        self.pool.book().share();
         self.place.path()
     }
 

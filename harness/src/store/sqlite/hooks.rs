@@ -4,6 +4,7 @@
 //! that a user's own pool opened is stepped like one of ours. On a thread that the harness does not know they do nothing.
 
 mod run;
+mod told;
 
 use std::{
     cell::RefCell,
@@ -19,6 +20,8 @@ use rusqlite::{
 };
 
 use self::run::Stepping;
+#[cfg(debug_assertions)]
+pub(super) use self::told::watch_changes;
 use super::{footprint::Footing, words::Shape};
 use crate::machine::{
     baton::{self, Go},
@@ -59,6 +62,8 @@ pub(super) struct Flags {
     refused: AtomicBool,
     /// A transaction was rolled back since the statement began.
     rolled_back: AtomicBool,
+    /// Somebody wants to know what statements touch.
+    asked: AtomicBool,
     /// The statement that runs, and what those before it were since anybody asked.
     log: Mutex<Log>,
 }
@@ -77,6 +82,13 @@ struct Log {
     short: bool,
     /// It was to fail, and ended before it could.
     unspent: bool,
+    /// So many statements have begun, and have rows left to give.
+    unfinished: u32,
+    /// The one that runs began while another one had.
+    beside: bool,
+    /// In which tables the update hook saw rows change.
+    #[cfg(debug_assertions)]
+    changed: Vec<String>,
 }
 
 thread_local! {
@@ -113,9 +125,10 @@ impl Flags {
         self.dead.store(true, Ordering::Relaxed);
     }
 
-    /// Code begins.
-    pub(super) fn begin(&self) {
+    /// Code begins; `asked` if somebody wants to know what it touches.
+    pub(super) fn begin(&self, asked: bool) {
         self.arm(None, false);
+        self.asked.store(asked, Ordering::Relaxed);
         self.dead.store(false, Ordering::Relaxed);
         *self.log() = Log::default();
     }
@@ -141,7 +154,10 @@ impl Flags {
                 self.suffered.store(true, Ordering::Relaxed);
             }
             log.done.push(shape.facts(self, fault));
-            log.footings.push(self.footing(shape));
+            if self.asked.load(Ordering::Relaxed) {
+                let footing = self.stepped(shape, &mut log);
+                log.footings.push(footing);
+            }
             log.released |= shape.ends_transaction(self);
         }
     }
@@ -152,17 +168,7 @@ impl Flags {
         (std::mem::take(&mut log.done), std::mem::take(&mut log.released))
     }
 
-    /// What a statement of this shape that is over may have touched.
-    pub(super) fn footing(&self, shape: Shape) -> Footing {
-        Footing { shape, committed: self.committed(), rolled_back: self.rolled_back() }
-    }
-
-    /// What the statements may have touched that ended since this was last asked.
-    pub(super) fn take_footings(&self) -> Vec<Footing> {
-        std::mem::take(&mut self.log().footings)
-    }
-
-    /// What the first of them was.
+    /// What the first of the statements was that ended since this was last asked.
     pub(super) fn take_first(&self) -> Option<Facts> {
         let mut log = self.log();
         (!log.done.is_empty()).then(|| log.done.remove(0))
@@ -235,7 +241,6 @@ fn before_statement(statement: &StmtRef<'_>, text: &str) {
     if with_flags(|flags| flags.is_new(statement, text)) == Some(false) {
         return;
     }
-    with_flags(Flags::ends);
     let go = baton::stop(|| statement.expanded_sql().unwrap_or_else(|| text.to_owned()).trim().to_owned());
     let shape = Shape::of(text);
     match go {

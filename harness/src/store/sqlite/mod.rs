@@ -2,7 +2,8 @@
 //!
 //! `database` is the durable side, `handle` a process's side. Synchronous code goes through `call` on a stepped thread, async
 //! code through `operations` on the machine's own; both use the connections of `pool` and the hooks of `hooks`. `reset` puts
-//! the database back between replays, `files` says where it lives, `words` prints what happened.
+//! the database back between replays, `files` says where it lives, `words` prints what happened, and
+//! `footprint` tells a complete search what each statement touches.
 
 mod call;
 mod database;

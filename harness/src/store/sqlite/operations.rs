@@ -5,17 +5,17 @@
 
 use std::{cell::RefCell, sync::Arc};
 
-use rusqlite::{Connection, ErrorCode, Params, Row, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, Params, Row, TransactionBehavior, TransactionState};
 
 use super::{
     call::BUSY_TIMEOUT,
-    footprint,
+    footprint::{self, Standing},
     hooks::{self, Flags},
     pool::{Pool, Pooled},
     words::{Shape, say},
 };
 use crate::machine::{
-    Act, Operation, OperationTurn, release_locks,
+    Act, Operation, OperationTurn, is_asked, release_locks,
     trace::{Injected, Words},
 };
 
@@ -33,6 +33,20 @@ impl Where<'_> {
         match self {
             Where::Pool(pool) => Arc::clone(pool),
             Where::Open(pooled) => pooled.borrow().pool(),
+        }
+    }
+
+    /// What its connection is in the middle of.
+    fn take_standing(self) -> Standing {
+        match self {
+            Where::Pool(_) => Standing::default(),
+            Where::Open(pooled) => std::mem::take(&mut pooled.borrow_mut().standing),
+        }
+    }
+
+    fn put_standing(self, standing: Standing) {
+        if let Where::Open(pooled) = self {
+            pooled.borrow_mut().standing = standing;
         }
     }
 
@@ -146,7 +160,8 @@ impl Operation for Begin<'_> {
         };
         let mut begun = None;
         let pool = self.pool;
-        let act = act_on(pool, sql, turn, |turn, told| {
+        let mut standing = Standing::default();
+        let act = act_on(pool, sql, turn, &mut standing, |turn, told, past_lock| {
             let mut pooled = pool.check_out()?;
             if turn.fault() == Some(Injected::Fail) && sql != "BEGIN" {
                 turn.facts.suffered = Some(Injected::Fail);
@@ -154,13 +169,18 @@ impl Operation for Begin<'_> {
             }
             pooled.connection().prepare_cached(sql)?.execute([])?;
             told.what(sql);
+            *past_lock = is_past_lock(pooled.connection(), Shape::of(sql));
             begun = Some(pooled);
             Ok(())
         });
         // The lock is what can be refused; a transaction that takes it later cannot fail here.
         turn.facts.can_fail = sql != "BEGIN";
         match act {
-            Act::Done(Ok(())) => Act::Done(Ok(begun.expect("it was begun just above"))),
+            Act::Done(Ok(())) => {
+                let mut begun = begun.expect("it was begun just above");
+                begun.standing = standing;
+                Act::Done(Ok(begun))
+            }
             Act::Done(Err(error)) => Act::Done(Err(error)),
             Act::Blocked(patience) => Act::Blocked(patience),
         }
@@ -207,12 +227,15 @@ fn statement<T>(
     run: impl FnOnce(&mut Connection, &mut say::Told) -> rusqlite::Result<T>,
 ) -> Act<rusqlite::Result<T>> {
     let shape = Shape::of(sql);
-    act_on(&place.pool(), sql, turn, |turn, told| {
+    let mut standing = place.take_standing();
+    let act = act_on(&place.pool(), sql, turn, &mut standing, |turn, told, past_lock| {
         place.with(|connection| {
             told.touches(connection, sql);
             let fails = turn.fault() == Some(Injected::Fail) && !matches!(shape, Shape::Rollback | Shape::Savepoint);
             if !fails {
-                return run(connection, told);
+                let answer = run(connection, told);
+                *past_lock = is_past_lock(connection, shape);
+                return answer;
             }
             turn.facts.suffered = Some(Injected::Fail);
             if !connection.is_autocommit() {
@@ -225,7 +248,22 @@ fn statement<T>(
             }
             Err(hooks::broken(ErrorCode::SystemIoFailure))
         })
-    })
+    });
+    place.put_standing(standing);
+    act
+}
+
+/// Whether a statement of this shape that ran on this connection came by the lock that it asked for, if it is in a
+/// transaction.
+fn is_past_lock(connection: &Connection, shape: Shape) -> bool {
+    if !is_asked() {
+        return false;
+    }
+    match connection.transaction_state(None::<&str>) {
+        Ok(TransactionState::Write) => true,
+        Ok(TransactionState::Read) => shape == Shape::Read,
+        _ => false,
+    }
 }
 
 /// Runs something as one turn: arms this thread's flags before, reads them after.
@@ -233,21 +271,27 @@ fn act_on<T>(
     pool: &Arc<Pool>,
     sql: &str,
     turn: &mut OperationTurn,
-    run: impl FnOnce(&mut OperationTurn, &mut say::Told) -> rusqlite::Result<T>,
+    standing: &mut Standing,
+    run: impl FnOnce(&mut OperationTurn, &mut say::Told, &mut bool) -> rusqlite::Result<T>,
 ) -> Act<rusqlite::Result<T>> {
     let shape = Shape::of(sql);
     let flags = Flags::of_this_thread();
     // Nobody waits on the machine's own thread: what would wait comes back here and tries again in its next turn.
     flags.arm(None, true);
+    #[cfg(debug_assertions)]
+    flags.forget_changes();
     let mut told = say::Told::new(turn.wants_words(), sql);
-    let mut answer = run(turn, &mut told);
+    let mut past_lock = false;
+    let mut answer = run(turn, &mut told, &mut past_lock);
     let gave_up = turn.facts.gave_up;
     if is_busy(&answer) && flags.busy() && !turn.must_give_up() && turn.facts.suffered.is_none() {
         turn.words(|words| *words = Words { store: pool.label(), ..told.waits() });
         footprint::of_one_that_waits(pool);
         return Act::Blocked(BUSY_TIMEOUT);
     }
-    footprint::of(pool, &[flags.footing(shape)]);
+    if is_asked() {
+        footprint::of(pool, standing, &[flags.operated(shape, sql, past_lock)]);
+    }
     let suffered = turn.facts.suffered;
     turn.facts = crate::machine::trace::Facts { suffered, gave_up, ..shape.facts(&flags, None) };
     turn.facts.can_fail |= suffered.is_some();

@@ -12,10 +12,10 @@ use std::{
     },
 };
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, TransactionState};
 
 use super::{
-    footprint,
+    footprint::{self, Book, Standing},
     hooks::{self, Flags},
     left::{Left, Settings},
     reset::Written,
@@ -43,6 +43,7 @@ pub(super) struct Pool {
     written: Written,
     /// What a fresh connection is set to.
     fresh: Settings,
+    book: Book,
     idle: Mutex<Vec<Opened>>,
     idle_threads: Arc<Threads>,
     /// A thread did not come back: it may hold a lock for ever.
@@ -91,6 +92,8 @@ pub(super) enum Place {
 pub(super) struct Pooled {
     opened: Option<Opened>,
     pool: Arc<Pool>,
+    /// What operations were in the middle of on it; code on a stepped thread keeps that for itself.
+    pub(super) standing: Standing,
 }
 
 /// An open connection.
@@ -108,12 +111,19 @@ pub(super) struct Thread {
 }
 
 impl Pool {
-    pub(super) fn new(place: Place, label: Option<Arc<str>>, written: Written, fresh: Settings) -> Arc<Self> {
+    pub(super) fn new(
+        place: Place,
+        label: Option<Arc<str>>,
+        written: Written,
+        fresh: Settings,
+        book: Book,
+    ) -> Arc<Self> {
         Arc::new(Self {
             place,
             label,
             written,
             fresh,
+            book,
             idle: Mutex::default(),
             idle_threads: threads(),
             abandoned: AtomicBool::new(false),
@@ -131,6 +141,7 @@ impl Pool {
     /// history in the first replay than in those after it.
     pub(super) fn begin_replay(&self) -> rusqlite::Result<()> {
         const SPARE: usize = 4;
+        self.book.begin_replay();
         let mut idle = lock(&self.idle);
         idle.retain(|opened| opened.left.forget_inserts(&opened.connection).is_ok());
         while matches!(self.place, Place::Memory(_)) && idle.len() < SPARE {
@@ -148,7 +159,12 @@ impl Pool {
             Some(opened) => opened,
             None => self.open()?,
         };
-        Ok(Pooled { opened: Some(opened), pool: Arc::clone(self) })
+        Ok(Pooled { opened: Some(opened), pool: Arc::clone(self), standing: Standing::default() })
+    }
+
+    /// Which tables its statements touch.
+    pub(super) fn book(&self) -> &Book {
+        &self.book
     }
 
     /// Where its database is.
@@ -195,6 +211,8 @@ impl Pool {
     fn open(&self) -> rusqlite::Result<Opened> {
         let mut connection = self.place.open()?;
         hooks::watch(&mut connection)?;
+        #[cfg(debug_assertions)]
+        hooks::watch_changes(&mut connection)?;
         let left = Left::default();
         self.written.watch(&mut connection, &left)?;
         Ok(Opened { connection, stepped: false, left })
@@ -257,11 +275,13 @@ impl Drop for Pooled {
     fn drop(&mut self) {
         let Some(mut opened) = self.opened.take() else { return };
         if !opened.connection.is_autocommit() {
+            let state = opened.connection.transaction_state(None::<&str>);
+            let locked = state.ok().map(|state| state == TransactionState::Write);
             // Where this fails the connection is broken, and closing it rolls back.
             if opened.connection.execute_batch("ROLLBACK").is_err() {
                 return;
             }
-            footprint::of_what_was_left(&self.pool);
+            footprint::of_what_was_left(&self.pool, locked);
             release_locks();
         }
         // Code that set a busy timeout of its own took this hook away.

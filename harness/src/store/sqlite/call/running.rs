@@ -11,7 +11,7 @@ use crate::{
         trace::{Facts, Injected, Words},
     },
     store::sqlite::{
-        footprint,
+        footprint::{self, Standing},
         pool::{Pool, Thread},
         words::{self, Narrator, Shape},
     },
@@ -23,6 +23,7 @@ pub(super) struct Running {
     /// The turn that it waits for, and the statement that it stands before or in, if that has a text.
     next: Option<(Ticket, String)>,
     waits: Waits,
+    standing: Standing,
 }
 
 /// Where code waits for a lock, if it does.
@@ -37,7 +38,7 @@ enum Waits {
 
 impl Running {
     pub(super) fn new(thread: Thread) -> Self {
-        Self { thread, next: None, waits: Waits::Not }
+        Self { thread, next: None, waits: Waits::Not, standing: Standing::default() }
     }
 
     /// Its thread; the turn that it waited for is given up.
@@ -100,7 +101,7 @@ impl Running {
             let facts = Facts { gave_up: grant.give_up, ..facts };
             let words = narration.take().map(|narration| Box::new(narration.after(&facts, &self.thread.flags)));
             let (ticket, _) = self.next.take()?;
-            footprint::of(pool, &self.thread.flags.take_footings());
+            self.tell_footprints(pool);
             ticket.acted(facts, words);
         }
         self.tell_further(pool);
@@ -139,15 +140,20 @@ impl Running {
     }
 
     /// Tells of the statements that ended beside the one whose turn it was.
-    pub(super) fn tell_further(&self, pool: &Arc<Pool>) {
+    pub(super) fn tell_further(&mut self, pool: &Arc<Pool>) {
         let (done, released) = self.thread.flags.take_done();
         for facts in done {
-            footprint::of(pool, &self.thread.flags.take_footings());
+            self.tell_footprints(pool);
             acted_further(facts);
         }
         if released {
             release_locks();
         }
+    }
+
+    /// Tells what the statements touched that ended since this was last told.
+    fn tell_footprints(&mut self, pool: &Arc<Pool>) {
+        footprint::of(pool, &mut self.standing, &self.thread.flags.take_footings());
     }
 
     /// Asks for the turn of the statement that it has come to.

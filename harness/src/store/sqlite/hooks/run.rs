@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use rusqlite::{StatementStatus, trace::StmtRef};
 
 use super::Flags;
-use crate::machine::trace::Injected;
+use crate::{machine::trace::Injected, store::sqlite::words::Shape};
 
 /// Instructions up to the first lock, which is the database's own: a statement that came no further was refused it, or
 /// found another schema.
@@ -24,6 +24,8 @@ pub(super) struct Stepping {
     runs: i32,
     steps: i32,
     prepared_again: i32,
+    /// Instructions of its last run.
+    took: i32,
     state: State,
 }
 
@@ -53,6 +55,7 @@ impl Stepping {
             runs: statement.get_status(StatementStatus::Run),
             steps: statement.get_status(StatementStatus::VmStep),
             prepared_again: statement.get_status(StatementStatus::RePrepare),
+            took: 0,
             state: State::Runs,
         }
     }
@@ -80,10 +83,20 @@ impl Stepping {
             return None;
         }
         let steps = statement.get_status(StatementStatus::VmStep);
-        let short = steps - self.steps <= TO_THE_LOCK;
+        self.took = steps - self.steps;
+        let short = self.took <= TO_THE_LOCK;
         self.steps = steps;
         self.state = if short { State::StoppedShort } else { State::Over };
         Some(short)
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Whether it came further than where a statement of this shape asks for its lock.
+    pub(super) fn is_past_lock(&self, shape: Shape) -> bool {
+        self.runs() || self.took > i32::from(shape.to_the_lock()).max(TO_THE_LOCK)
     }
 
     pub(super) fn runs(&self) -> bool {
@@ -100,13 +113,18 @@ impl Flags {
         }
     }
 
-    /// Whether a program that begins is that of a new statement.
+    /// Whether a program that begins is that of a new statement: then the one before it is over.
     pub(super) fn is_new(&self, statement: &StmtRef<'_>, text: &str) -> bool {
         let mut log = self.log();
         let begins = log.stepping.as_mut().map_or(Begins::Another, |of| of.begins(statement, text));
         if begins == Begins::Another {
+            drop(log);
+            self.ends();
+            log = self.log();
             log.stepping = Some(Stepping::of(statement, text));
+            log.beside = log.unfinished > 0;
         }
+        log.unfinished += u32::from(begins != Begins::Part);
         let running = log.running;
         drop(log);
         if let (Begins::Again, Some((shape, fault))) = (begins, running) {
@@ -124,6 +142,7 @@ impl Flags {
     /// the lock.
     pub(super) fn stops(&self, statement: &StmtRef<'_>) -> bool {
         let mut log = self.log();
+        log.unfinished = log.unfinished.saturating_sub(1);
         if let Some(short) = log.stepping.as_mut().and_then(|of| of.ends(statement)) {
             log.short = short;
             log.unspent = self.fail.swap(false, Ordering::Relaxed);

@@ -4,6 +4,7 @@ use rusqlite::Connection;
 
 use super::{reset::begins_anew, *};
 use crate::store::sqlite::{
+    footprint::Book,
     left::Settings,
     pool::{Place, Pool},
     reset::Written,
@@ -105,7 +106,7 @@ fn a_pragma_of_the_connection_does_not_have_the_database_copied_back() {
 fn the_settings_that_many_handlers_make_keep_their_connection() {
     let place = Place::Memory("settings".into());
     let control = place.open().unwrap();
-    let pool = Pool::new(place, None, Written::default(), Settings::of(&control).unwrap());
+    let pool = Pool::new(place, None, Written::default(), Settings::of(&control).unwrap(), Book::of_schema(""));
     let total_after = |sql: &str| {
         let mut pooled = pool.check_out().unwrap();
         pooled.connection().execute_batch("CREATE TABLE IF NOT EXISTS t(a); INSERT INTO t VALUES (1)").unwrap();

@@ -119,6 +119,13 @@ impl Shape {
     }
 }
 
+/// Whether a statement makes, changes or removes tables or what belongs to them, or opens another database, by its first word.
+pub(super) fn alters(statement: &str) -> bool {
+    let bare = bare(statement);
+    let word = &bare[..bare.find(|at: char| !at.is_ascii_alphabetic()).unwrap_or(bare.len())];
+    ["ALTER", "ATTACH", "CREATE", "DETACH", "DROP"].iter().any(|alters| word.eq_ignore_ascii_case(alters))
+}
+
 /// A statement without what comes before its first word: comments, space, the end of an empty one.
 fn bare(mut statement: &str) -> &str {
     loop {
