@@ -9,6 +9,7 @@ mod limits;
 mod models;
 mod names;
 mod outside;
+mod records;
 mod replies;
 mod script;
 mod supplies;

@@ -120,6 +120,10 @@ impl Subject for Script {
         Vec::new()
     }
 
+    fn many(&self, count: usize) -> Vec<Published> {
+        history(&vec![100; count], []).messages
+    }
+
     fn simpler(&self, _published: &Published) -> Vec<Published> {
         Vec::new()
     }
