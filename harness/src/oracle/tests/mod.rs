@@ -3,6 +3,7 @@
 //! The handlers are in `handlers`. A replay that no handler can make yet is written down by hand, in `script`.
 
 mod contrasts;
+mod evidence;
 mod handlers;
 mod judging;
 mod limits;

@@ -15,24 +15,24 @@ use crate::{
     },
 };
 
-fn delivered(message: usize, number: u32) -> Event {
+pub(super) fn delivered(message: usize, number: u32) -> Event {
     Event::Delivered { delivery: of(message, number), process: process(), origin: Origin::First }
 }
 
-fn returned(message: usize, number: u32, answer: Answer) -> Event {
+pub(super) fn returned(message: usize, number: u32, answer: Answer) -> Event {
     Event::Returned { delivery: of(message, number), process: process(), answer }
 }
 
-fn failed(message: usize, number: u32) -> Event {
+pub(super) fn failed(message: usize, number: u32) -> Event {
     let facts = Facts { suffered: Some(Injected::Fail), ..Facts::default() };
     Event::Step { at: at(message, number, 1), process: process(), facts, words: None }
 }
 
-fn clock(seconds: u64) -> Event {
+pub(super) fn clock(seconds: u64) -> Event {
     Event::Clock { to: Duration::from_secs(seconds) }
 }
 
-fn crashed(lost: &[(usize, u32)]) -> Event {
+pub(super) fn crashed(lost: &[(usize, u32)]) -> Event {
     let lost = lost.iter().map(|(message, number)| of(*message, *number).into()).collect();
     Event::Crashed { process: process(), lost }
 }
@@ -41,11 +41,11 @@ fn cancelled(message: usize, number: u32) -> Event {
     Event::Cancelled { task: of(message, number).into(), process: process() }
 }
 
-fn of(message: usize, number: u32) -> DeliveryName {
+pub(super) fn of(message: usize, number: u32) -> DeliveryName {
     DeliveryName::new(message, number)
 }
 
-fn process() -> Process {
+pub(super) fn process() -> Process {
     Process::new(0, 0)
 }
 
@@ -62,7 +62,7 @@ fn reject(why: &str) -> Answer {
 }
 
 /// A replay of so many messages in which this happened.
-fn replay(messages: usize, events: impl IntoIterator<Item = Event>) -> Replay {
+pub(super) fn replay(messages: usize, events: impl IntoIterator<Item = Event>) -> Replay {
     let events = events.into_iter().collect();
     Replay { events, ..Script::unordered(messages, 100 * messages as i64).replay }
 }
@@ -187,10 +187,20 @@ fn a_message_may_be_forgotten_once_it_comes_again_as_late_as_the_window_is_long(
     assert!(is_outside(window(), &[3, 13], again(13)));
     // It takes long, and never comes again: nobody has to know it.
     assert!(!is_outside(window(), &[3], [clock(3), delivered(0, 1), clock(30), returned(0, 1, Answer::DONE)]));
-    // Each of the limits is one of its own.
-    let both = || window().horizon(Duration::from_secs(60)).handler_within(Duration::from_secs(60));
-    assert!(is_outside(both(), &[3, 13], again(13)));
-    assert!(!is_outside(both(), &[3, 12], again(12)));
+}
+
+#[test]
+fn each_limit_is_one_of_its_own() {
+    let limits = |[window, horizon, within]: [u64; 3]| {
+        let [window, horizon, within] = [window, horizon, within].map(Duration::from_secs);
+        Contract::strict().window(window).horizon(horizon).handler_within(within)
+    };
+    let again = || [delivered(0, 1), clock(10), returned(0, 1, retry()), delivered(0, 2)];
+    for (limits_of, outside) in
+        [([60, 60, 60], false), ([10, 60, 60], true), ([60, 10, 60], true), ([60, 60, 9], true), ([11, 11, 10], false)]
+    {
+        assert_eq!(is_outside(limits(limits_of), &[0, 10], again()), outside, "{limits_of:?}");
+    }
 }
 
 #[test]
@@ -244,6 +254,12 @@ fn a_message_that_a_crash_may_repeat_has_so_many_more_like_it_and_not_one_beyond
     ] {
         assert_eq!(seen(balance, crashes), judgement, "{balance} after {crashes} crashes");
     }
+    // That m0 came twice says nothing of m1, which was not handled and is not there.
+    let mut absent = Script::unordered(2, 200);
+    absent.leaves = |reference| reference.turns.iter().map(|turn| if turn.message == 1 { 7 } else { 100 }).sum();
+    absent.replay.fates[1].handled = None;
+    absent.replay.events = vec![crashed(&[(0, 1)])];
+    assert_eq!(absent.judged(contract()), Judgement::Agrees);
 }
 
 /// A bound of so many rows of `seen`.
