@@ -238,7 +238,7 @@ fn one_that_is_to_be_refused_has_nothing_to_show_and_one_that_may_be_taken_has()
 
 #[test]
 fn what_no_workload_has_was_not_tried_and_only_what_the_contract_asks_for_is_missed() {
-    let mut not_tried = |contract: Contract, plain: &[History]| {
+    let not_tried = |contract: Contract, plain: &[History]| {
         let why = Oracle::new(contract).not_tried(&mut refuses(), plain).expect("each message can be made");
         why.map(|why| why.split(',').next().unwrap_or_default())
     };

@@ -114,13 +114,17 @@ fn outside(name: &str, happened: &[(&str, TaskName)]) -> Observation {
 fn a_round_that_was_disturbed_excuses_what_its_own_work_repeats() {
     let facts = Facts { suffered: Some(Injected::LoseReply), ..Facts::default() };
     let disturbed = Event::Step { at: round(1).operation(1), process: process(), facts, words: None };
-    let excuses = Excuses::of(&Contract::strict(), &replay(1, [disturbed]));
+    let excuses = Excuses::of(&Contract::strict(), &replay(1, [disturbed.clone()]));
     let relay = |number| round(number).into();
     let mailed = |who: &[TaskName]| outside("mail", &who.iter().map(|who| ("mail", *who)).collect::<Vec<_>>());
     assert!(excuses.alike(&mailed(&[relay(1), relay(2)]), &mailed(&[relay(1)])));
     // A round of other work was not disturbed: that it repeats itself is its own doing.
     let other = |number| RoundName::new("sweep".parse().unwrap(), 0, number).into();
     assert!(!excuses.alike(&mailed(&[relay(1), other(1), other(2)]), &mailed(&[relay(1), other(1)])));
+    let at_most_once = Contract::strict().effect("mail", Guarantee::AtMostOnce);
+    let excuses_absence = Excuses::of(&at_most_once, &replay(1, [disturbed]));
+    assert!(excuses_absence.alike(&mailed(&[]), &mailed(&[relay(2)])));
+    assert!(!excuses_absence.alike(&mailed(&[]), &mailed(&[other(2)])));
     let delivery: TaskName = of(0, 1).into();
     assert!(!excuses.alike(&mailed(&[delivery, of(0, 2).into()]), &mailed(&[delivery])));
 }

@@ -16,7 +16,7 @@ use crate::{
     subject::{Job, Subject},
 };
 
-fn fails(subject: &mut dyn Subject, history: &History) -> bool {
+pub(super) fn fails(subject: &mut dyn Subject, history: &History) -> bool {
     let replay = subject.run(Job::Replay(history), Detail::Facts).unwrap();
     AnyOrder::default().judge(subject, history, &replay).unwrap() == Judgement::Violated
 }
@@ -38,7 +38,7 @@ fn assert_minimal(subject: &mut dyn Subject, history: &History) {
 }
 
 /// A history of many faults that all act, chosen without rhyme or reason.
-fn long_history(subject: &mut dyn Subject, messages: usize, faults: usize, mut seed: u64) -> History {
+pub(super) fn long_history(subject: &mut dyn Subject, messages: usize, faults: usize, mut seed: u64) -> History {
     let mut history = history(subject, messages, "");
     for _ in 0..faults {
         let trace = replay(subject, &history);
