@@ -58,6 +58,7 @@ fn a_clock_is_skewed_once_by_whole_milliseconds_more_than_none_and_not_for_ever(
         built.err().map_or_else(String::new, |error| error.to_string())
     };
     let second = Duration::from_secs(1);
+    assert_eq!(History::MAX_ADVANCE, 315_360_000 * second, "ten years");
     for (bys, why) in [
         (&[Duration::ZERO][..], "it skews the clock by nothing"),
         (&[Duration::from_micros(1_500)], "the clock counts whole milliseconds"),
