@@ -47,6 +47,8 @@ mod label;
 mod line;
 mod parse;
 mod quote;
+#[cfg(test)]
+mod tests;
 mod text;
 mod validate;
 

@@ -183,7 +183,6 @@ impl Cursor<'_> {
         }
         let word = self.word();
         match word.text {
-            "" => Ok(None),
             text if text == keyword => self.name().map(Some),
             _ => Err(word.expected(format!("`{keyword}` or nothing more"))),
         }

@@ -84,7 +84,7 @@ mod tests {
         Error, KeyValue,
         machine::{
             testing::{Given, Log, Stage, at, crash, delivery, fail, lines, lose_reply, points, unused},
-            trace::{Answer, Event},
+            trace::{Answer, Event, Facts, Injected},
         },
     };
 
@@ -127,6 +127,31 @@ mod tests {
         assert_eq!(log.take(), ["acted"]);
         let replay = stage.replay(1, &[crash(at(0, 1, 3))]);
         assert_eq!(log.take(), ["acted"], "{:#?}", lines(&replay));
+    }
+
+    #[test]
+    fn a_step_may_change_what_is_durable_a_point_does_not_and_only_what_makes_an_error_can_fail() {
+        let facts = |fault: &[crate::history::Fault], can_fail: bool| {
+            let mut stage = Stage::new(store(), async move |_: &KeyValue, _: &Given| {
+                point("here").await;
+                let op = step("op", ready(Ok::<u32, String>(1)));
+                if can_fail { op.or_fail(lost).await } else { op.await }
+            });
+            let steps = stage.replay(1, fault).events.into_iter().filter_map(|event| match event {
+                Event::Step { facts, .. } => Some(facts),
+                _ => None,
+            });
+            steps.collect::<Vec<_>>()
+        };
+        let none = Facts::default();
+        let op = Facts { changes: true, locks: true, ..none };
+        assert_eq!(facts(&[], false), [none, op]);
+        let fails = Facts { can_fail: true, can_lose_reply: true, ..op };
+        assert_eq!(facts(&[], true), [none, fails]);
+        let failed = facts(&[fail(at(0, 1, 2))], true)[1];
+        assert_eq!(failed.suffered, Some(Injected::Fail));
+        let unheard = facts(&[lose_reply(at(0, 1, 2))], true)[1];
+        assert_eq!(unheard, Facts { suffered: Some(Injected::LoseReply), ..fails });
     }
 
     #[test]

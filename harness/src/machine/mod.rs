@@ -40,6 +40,8 @@ mod tests;
 #[cfg(test)]
 mod tests_kafka;
 #[cfg(test)]
+mod tests_record;
+#[cfg(test)]
 mod tests_rounds;
 #[cfg(test)]
 mod tests_spawned;

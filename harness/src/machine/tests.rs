@@ -448,3 +448,28 @@ fn operations_of_a_dead_process_never_end() {
     });
     assert_eq!(rows(&stage.replay(1, &[crash(at(0, 1, 1))])), ["b=1"]);
 }
+
+#[test]
+fn an_operation_of_a_dead_process_takes_no_turn_though_it_is_waited_for() {
+    let kept: Rc<RefCell<Option<KeyValue>>> = Rc::default();
+    let keep = Rc::clone(&kept);
+    let mut stage = Stage::new(store(), async move |kv: &KeyValue, given: &Given| {
+        let old = keep.replace(Some(kv.clone()));
+        if given.attempt == 1 {
+            return kv.put("a", "1").await;
+        }
+        let old = old.expect("the first kept it");
+        let own = async {
+            kv.put("b", "1").await?;
+            kv.put("c", "1").await
+        };
+        let (mut late, mut own) = (pin!(old.put("a", "late").fuse()), pin!(own.fuse()));
+        poll_fn(|context| {
+            let late = late.as_mut().poll(context);
+            if late.is_ready() { late } else { own.as_mut().poll(context) }
+        })
+        .await
+    });
+    let replay = stage.replay(1, &[crash(at(0, 1, 1))]);
+    assert_eq!((rows(&replay), replay.end), (vec!["b=1".to_owned(), "c=1".to_owned()], End::Drained));
+}

@@ -113,7 +113,7 @@ impl Oracle {
 }
 
 /// Every way to repeat messages so often at most each, at least one of them.
-fn ways(most: &[usize]) -> Vec<Vec<usize>> {
+pub(super) fn ways(most: &[usize]) -> Vec<Vec<usize>> {
     let mut ways = vec![Vec::new()];
     for most in most {
         let longer = ways.iter().flat_map(|way: &Vec<usize>| (0..=*most).map(|times| [&way[..], &[times]].concat()));

@@ -35,7 +35,6 @@ impl Evidence {
                 Event::Step { at, facts, .. } => {
                     let Some(message) = at.message() else {
                         told.in_background += usize::from(facts.observed_change);
-                        untold.in_background += usize::from(facts.observed_change);
                         continue;
                     };
                     if facts.observed_change {

@@ -6,8 +6,9 @@ use super::{Bench, Shop, State, advance, at, defer, handlers::*, history, lose_a
 use crate::{
     Contract, Delivery, History,
     history::{DeliveryName, Fault},
-    machine::trace::Answer,
-    oracle::{Anomaly::*, Explanation, Judgement},
+    machine::trace::{Answer, Detail},
+    oracle::{Anomaly::*, Explanation, Judgement, Oracle, order::Places},
+    subject::{Job, Subject},
 };
 
 /// Messages with these amounts that all have the id `order`.
@@ -223,4 +224,44 @@ fn more_messages_than_are_judged_are_not_looked_at_by_id() {
     let many = script::Script::unordered(65, 0);
     let judged = { many }.judged(contract());
     assert_eq!(judged, Judgement::Inconclusive("more than 64 messages".to_owned()));
+}
+
+#[test]
+fn one_that_is_to_be_refused_has_nothing_to_show_and_one_that_may_be_taken_has() {
+    let unseen = |contract: Contract| {
+        let seen = Oracle::new(contract).visibility(&mut refuses(), &of_one_id(&[100, 7], []));
+        seen.expect("something is observed").unseen
+    };
+    assert!(unseen(contract()).is_empty());
+    assert_eq!(unseen(Contract::strict()), [1]);
+}
+
+#[test]
+fn what_no_workload_has_was_not_tried_and_only_what_the_contract_asks_for_is_missed() {
+    let not_tried = |contract: Contract, plain: &[History]| {
+        let why = Oracle::new(contract).not_tried(&mut refuses(), plain).expect("each message can be made");
+        why.map(|why| why.split(',').next().unwrap_or_default())
+    };
+    let apart = || [history(&[100, 7], []), history(&[1, 2, 3], [])];
+    assert_eq!(not_tried(Contract::strict(), &apart()), None);
+    let refused = "another payload under the same id is to be refused";
+    assert_eq!(not_tried(contract(), &apart()), Some(refused));
+    assert_eq!(not_tried(contract(), &[apart()[0].clone(), of_one_id(&[100, 7], [])]), None);
+    let add_up = || Contract::strict().equal_payloads_add_up();
+    assert_eq!(not_tried(add_up(), &apart()), Some("equal payloads are to add up"));
+    assert_eq!(not_tried(add_up(), &[history(&[7, 7], []), apart()[0].clone()]), None);
+}
+
+#[test]
+fn that_one_was_taken_for_its_equal_shows_in_a_plain_run_of_as_many_messages_as_can_be_judged() {
+    let merged = |history: &History| {
+        let mut bench = set_value();
+        let replay = bench.run(Job::Replay(history), Detail::Facts).expect("the bench has no errors");
+        let merged = Oracle::new(Contract::strict().equal_payloads_add_up()).merged(&mut bench, history, &replay);
+        merged.expect("the bench has no errors").map(|explained| explained.message)
+    };
+    assert_eq!(merged(&history(&[7, 7], [])), Some(Some(1)));
+    assert_eq!(merged(&history(&[7, 7], [lose_ack(0, 1)])), None, "only a plain run is asked");
+    assert_eq!(merged(&history(&[7; Places::MOST], [])), Some(Some(Places::MOST - 1)));
+    assert_eq!(merged(&history(&[7, 8], [])), None);
 }

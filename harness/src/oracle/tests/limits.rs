@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{
-    Bench,
-    handlers::{add, plain_add},
+    Bench, at, crash,
+    handlers::{add, mark_then_apply, plain_add},
     history, lose_ack,
     script::Script,
 };
@@ -53,6 +53,14 @@ fn what_is_within_the_caps_is_told_before_any_reference_run() {
             assert_eq!(strict(&mut script), Judgement::Violated);
         }
     }
+    // Another copy is another turn, and the first one by itself is none.
+    let of_copies = |copies: [u32; 2]| {
+        let mut script = Script::unordered(5, 0);
+        let supplied = copies.map(|copy| Supplied { copy, ..Supplied::default() });
+        script.replay.fates.iter_mut().for_each(|fate| fate.supplied = supplied.to_vec());
+        within_caps(&script.replay)
+    };
+    assert!(of_copies([0, 0]) && !of_copies([0, 1]) && !of_copies([1, 1]));
     // What was never handled may also be absent.
     let mut script = reading_the_clock(3, 5);
     assert!(within_caps(&script.replay));
@@ -184,6 +192,56 @@ fn where_there_is_no_place_for_one_more_message_nothing_is_named_after_it() {
     };
     assert_eq!(violated(Places::MOST - 1), (Anomaly::Twice, Some(0)));
     assert_eq!(violated(Places::MOST), (Anomaly::Unexplained, None));
+    // That one is lost takes no further place.
+    let mut lost = history(&[1; Places::MOST], [crash(at(0, 1, 2))]);
+    lost.processes = 1;
+    assert_eq!(mark_then_apply().named(&lost), (Anomaly::Lost, Some(0)));
+}
+
+#[test]
+fn naming_looks_at_as_many_reference_runs_as_judging_did_before() {
+    // Of four messages in any order one was delivered at eight times: 192 runs. Then m0 may have taken effect twice or
+    // thrice, m1 twice, and m2 did: more than 1900.
+    let mut script = Script {
+        leaves: |reference| 100 + reference.one_more_like.iter().sum::<usize>() as i64,
+        ..Script::unordered(4, 102)
+    };
+    let supplied = |number| Supplied { began: Duration::from_secs(number), read_clock: true, ..Supplied::default() };
+    script.replay.fates[3].supplied = (0..8).map(supplied).collect();
+    let process = crate::Process::new(0, 0);
+    let deliveries = [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2), (2, 1), (2, 2)];
+    let returned = |(message, number)| Event::Returned {
+        delivery: crate::history::DeliveryName::new(message, number),
+        process: process.clone(),
+        answer: Answer::DONE,
+    };
+    script.replay.events = deliveries.map(returned).to_vec();
+    assert_eq!(script.explained(), (Anomaly::Twice, Some(2)));
+}
+
+#[test]
+fn background_work_comes_to_rest_between_deliveries_too_where_there_is_more_than_one() {
+    let asked = |messages: usize, background: bool| {
+        let mut script = Script { background, ..Script::unordered(messages, 1) };
+        assert_eq!(strict(&mut script), Judgement::Violated);
+        // The first is the likeliest run, which is asked for again.
+        script.asked[1..].iter().map(|reference| reference.rests_between).collect::<Vec<_>>()
+    };
+    assert!(asked(1, true).is_empty());
+    assert_eq!(asked(2, true), [true, false, true]);
+    assert_eq!(asked(2, false), [false]);
+}
+
+#[test]
+fn sixty_four_messages_can_be_looked_at_one_by_one_whether_they_show_and_none_has_nothing_to_show() {
+    let unseen = |amounts: &[i64]| {
+        let seen = crate::oracle::Oracle::new(Contract::strict()).visibility(&mut plain_add(), &history(amounts, []));
+        seen.expect("something is observed")
+    };
+    assert_eq!(unseen(&[0; Places::MOST]).unseen.len(), Places::MOST);
+    assert_eq!(unseen(&[0; Places::MOST + 1]).unseen.len(), 0, "it is not asked");
+    assert!(unseen(&[0]).nothing_can_be_seen().is_some());
+    assert_eq!(unseen(&[]).nothing_can_be_seen(), None);
 }
 
 #[test]

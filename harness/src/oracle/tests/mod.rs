@@ -3,12 +3,14 @@
 //! The handlers are in `handlers`. A replay that no handler can make yet is written down by hand, in `script`.
 
 mod contrasts;
+mod evidence;
 mod handlers;
 mod judging;
 mod limits;
 mod models;
 mod names;
 mod outside;
+mod records;
 mod replies;
 mod script;
 mod supplies;

@@ -132,3 +132,14 @@ fn a_copy_has_an_answer_of_its_own() {
     assert_eq!(judgement, Judgement::Agrees);
     assert_eq!(lines.iter().filter(|line| line.ends_with("Acked")).count(), 2, "{lines:#?}");
 }
+
+#[test]
+fn a_thread_that_replayed_under_one_model_keeps_nothing_of_it_under_another() {
+    let deliveries = |model: DeliveryModel| {
+        let crashed = under(model, history(&[100], [Fault::Crash { at: at(0, 1, 1) }]));
+        let replay = transactional().run(Job::Replay(&crashed), Detail::Facts).unwrap();
+        lines(&replay).iter().filter(|line| line.contains("delivered")).count()
+    };
+    let again = DeliveryModel::at_least_once();
+    assert_eq!([MOST, again, MOST, again, again].map(deliveries), [1, 2, 1, 2, 2]);
+}

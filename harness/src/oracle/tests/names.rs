@@ -1,10 +1,12 @@
 //! How what is wrong is named where more than one name is near.
 
-use super::{Bench, State, at, crash, handlers::*, history, judge, lose_ack, overlap, pause, script::Script};
+use super::{
+    Bench, State, at, crash, handlers::*, history, judge, lose_ack, overlap, pause, records::returned, script::Script,
+};
 use crate::{
     Contract, Observation,
     history::Fault,
-    machine::trace::{Answer, End},
+    machine::trace::{Answer, Broken, End, Supplied},
     oracle::{
         Anomaly::{self, *},
         AsIf, Explanation, Oracle,
@@ -212,6 +214,88 @@ fn what_is_stuck_is_not_called_not_isolated_though_nothing_was_delivered_twice()
     script.replay.fates[1].handled = None;
     script.replay.end = End::Stuck(vec![1]);
     assert_eq!(script.explained(), (Stuck, Some(1)));
+}
+
+#[test]
+fn several_older_messages_may_have_overwritten_what_is_newer_only_together() {
+    // Each delivery puts its message behind all others.
+    let mut last = Bench::new(async |shop, m| {
+        let last = |state: &mut State| {
+            state.rows.retain(|row| row != m.id());
+            state.rows.push(m.id().to_owned());
+        };
+        answer(shop.step(last).await)
+    })
+    .observing(|state, seen| seen.set("order", state.rows.join(" ")));
+    let history = history(&[1, 2, 3], [lose_ack(0, 1), lose_ack(1, 1)]);
+    let (_, explained) = last.judge(Contract::strict(), &history);
+    let explained = explained.expect("it is violated");
+    assert_eq!((explained.anomaly, explained.message), (Overwrote, Some(0)));
+    assert_eq!(explained.as_if, Some(AsIf::Order(vec![2, 0, 1])));
+}
+
+#[test]
+fn what_deliveries_that_nothing_disturbed_left_is_told_with_what_would_have_left_it() {
+    let in_one_key = |mut history: crate::History| {
+        history.messages.iter_mut().for_each(|message| message.ordering_key = Some("one".to_owned()));
+        history
+    };
+    let late = in_one_key(history(&[100, 7], [super::defer(0, 1)]));
+    let (_, overwrote) = set_value().judge(Contract::strict().order_published(), &late);
+    let overwrote = overwrote.expect("it is violated");
+    assert_eq!((overwrote.anomaly, overwrote.as_if), (Overwrote, Some(AsIf::Order(vec![1, 0]))));
+    // Twice, and nothing came twice: that is not about idempotency, and is told all the same.
+    let mut twice = handled_twice(200);
+    twice.replay.fates[0].supplied.truncate(1);
+    let (history, replay) = (twice.history.clone(), twice.replay.clone());
+    let twice = Oracle::new(Contract::strict()).explain(&mut twice, &history, &replay).unwrap();
+    assert_eq!((twice.anomaly, twice.as_if), (NotIsolated, Some(AsIf::OneMoreLike(0))));
+    // Where no order would have been right, the contract's is not what is broken.
+    let disturbed = in_one_key(super::history(&[100, 7], [pause(at(0, 1, 2))]));
+    let (_, races) = read_then_write().judge(Contract::strict().order_published(), &disturbed);
+    assert_eq!(races.map(|races| races.anomaly), Some(NotIsolated));
+}
+
+/// One message that two deliveries handled.
+fn handled_twice(balance_seen: i64) -> Script {
+    let mut script = Script::unordered(1, balance_seen);
+    script.replay.events = [1, 2].map(|number| returned(0, number, Answer::DONE)).to_vec();
+    script.replay.fates[0].supplied.push(Supplied::default());
+    script
+}
+
+#[test]
+fn a_broken_invariant_is_told_only_where_nothing_else_explains_what_is_seen() {
+    let broken = |balance_seen: i64| {
+        let mut script = handled_twice(balance_seen);
+        script.replay.broken =
+            Some(Broken { position: 1, label: "never above 100".into(), seen: balance(balance_seen) });
+        script.explained()
+    };
+    assert_eq!(broken(100), (Invariant, None), "it took effect once");
+    assert_eq!(broken(200), (Twice, Some(0)));
+    assert_eq!(broken(101), (Invariant, None), "and this nobody can explain");
+}
+
+#[test]
+fn each_anomaly_has_a_name_of_its_own() {
+    let all = [
+        (Overwrote, "overwrote"),
+        (Twice, "twice"),
+        (Lost, "lost"),
+        (Partial, "partial"),
+        (Mismatch, "mismatch"),
+        (Stuck, "stuck"),
+        (Reply, "answered otherwise"),
+        (NotIsolated, "not isolated"),
+        (Merged, "merged"),
+        (Unbounded, "unbounded"),
+        (Invariant, "invariant"),
+        (Unexplained, "unexplained"),
+    ];
+    for (anomaly, name) in all {
+        assert_eq!((anomaly.name(), anomaly.to_string().as_str()), (name, name));
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ pub(super) struct Script {
     pub(super) replay: Replay,
     pub(super) leaves: fn(&Reference) -> i64,
     pub(super) endless: bool,
+    pub(super) background: bool,
     pub(super) asked: Vec<Reference>,
 }
 
@@ -49,6 +50,7 @@ impl Script {
             },
             leaves: |reference| 100 * reference.turns.len() as i64,
             endless: false,
+            background: false,
             asked: Vec::new(),
         }
     }
@@ -118,6 +120,14 @@ impl Subject for Script {
 
     fn workloads(&self, _at_most: usize) -> Vec<Workload> {
         Vec::new()
+    }
+
+    fn has_background(&self) -> bool {
+        self.background
+    }
+
+    fn many(&self, count: usize) -> Vec<Published> {
+        history(&vec![100; count], []).messages
     }
 
     fn simpler(&self, _published: &Published) -> Vec<Published> {

@@ -39,7 +39,7 @@ async fn send(kv: &KeyValue) {
 }
 
 /// A shop that sends its orders in the background.
-fn shop() -> impl Subject {
+pub(super) fn shop() -> impl Subject {
     let mut boot = Boot::handles();
     let work = Background { label: "send".parse().unwrap(), period: Duration::from_secs(1) };
     assert!(boot.every(work, async |kv: &KeyValue| send(kv).await));

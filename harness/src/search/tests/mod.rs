@@ -11,6 +11,7 @@ mod discovery;
 mod drawing;
 mod invariants;
 mod leaving_out;
+mod pinned;
 mod regressing;
 mod scheduling;
 mod shrinking;

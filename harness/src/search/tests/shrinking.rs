@@ -9,14 +9,14 @@ use crate::{
     search::{
         Judge, Part,
         candidates::candidates,
-        edit::{closed_up, with_processes},
+        edit::{closed_up, plainer, with_processes},
         ladder::ladder,
         shrink, without,
     },
     subject::{Job, Subject},
 };
 
-fn fails(subject: &mut dyn Subject, history: &History) -> bool {
+pub(super) fn fails(subject: &mut dyn Subject, history: &History) -> bool {
     let replay = subject.run(Job::Replay(history), Detail::Facts).unwrap();
     AnyOrder::default().judge(subject, history, &replay).unwrap() == Judgement::Violated
 }
@@ -38,7 +38,7 @@ fn assert_minimal(subject: &mut dyn Subject, history: &History) {
 }
 
 /// A history of many faults that all act, chosen without rhyme or reason.
-fn long_history(subject: &mut dyn Subject, messages: usize, faults: usize, mut seed: u64) -> History {
+pub(super) fn long_history(subject: &mut dyn Subject, messages: usize, faults: usize, mut seed: u64) -> History {
     let mut history = history(subject, messages, "");
     for _ in 0..faults {
         let trace = replay(subject, &history);
@@ -191,4 +191,34 @@ fn what_cannot_be_judged_is_no_smaller_failure() {
     let failing = history(subject, 2, "lose-ack m0#1\n");
     assert!(fails(subject, &failing));
     assert_eq!(shrink(subject, &mut AnyOrder::default(), &failing).unwrap().history, failing);
+}
+
+#[test]
+fn what_names_a_process_that_is_gone_goes_with_it_or_elsewhere() {
+    let faults = |text: &str| -> Vec<String> {
+        let history: History = format!("redeliver-history 1\nmodel at-least-once\nprocesses 3\nmessage m0 1\n{text}")
+            .parse()
+            .expect("the test's faults are well written");
+        with_processes(&history, 2).faults.iter().map(ToString::to_string).collect()
+    };
+    let skews = ["skew p0 +1s", "skew p1 +1s", "skew p2 +1s"];
+    assert_eq!(faults(&skews.join("\n")), skews[..2]);
+    let overlaps = ["overlap m0#1.1 to p0", "overlap m0#1.2 to p1", "overlap m0#1.3 to p2"];
+    assert_eq!(faults(&overlaps.join("\n")), [overlaps[0], overlaps[1], "overlap m0#1.3"]);
+    let rounds = ["crash relay@p1#1.1", "crash relay@p2#1.1"];
+    assert_eq!(faults(&rounds.join("\n")), rounds[..1]);
+}
+
+#[test]
+fn a_fault_is_plainer_without_what_it_names_beyond_its_point() {
+    let plain = |fault: &str| {
+        let fault: Fault = fault.parse().expect("the test's faults are well written");
+        plainer(&fault).map(|plainer| plainer.to_string())
+    };
+    assert_eq!(plain("overlap m0#1.1 to p0").as_deref(), Some("overlap m0#1.1"));
+    assert_eq!(plain("pause m0#1.1 until m1#1.1").as_deref(), Some("pause m0#1.1"));
+    assert_eq!(plain("forget kv m0#1.1 last 3").as_deref(), Some("forget kv m0#1.1 last 1"));
+    for plainest in ["overlap m0#1.1", "pause m0#1.1", "forget kv m0#1.1 last 1", "crash m0#1.1"] {
+        assert_eq!(plain(plainest), None, "{plainest}");
+    }
 }
