@@ -60,14 +60,30 @@ fn scratch(name: &str, content: &[u8]) -> PathBuf {
     path
 }
 
+/// Some of each kind: on two stores and on one, of one fault and of two, held and convicted under one model and not another.
+/// All of them are for a release build, by the program alone; what each comes to is in `soundness` and `detection` too.
+const SOME: &[&str] = &[
+    "natural",
+    "stale-overwrite",
+    "snapshot",
+    "snapshot-blind-uniqueness",
+    "setnx-then-expire",
+    "zombie-holder-writes",
+    "offset-stored-before-processing",
+    "body-not-in-identity",
+    "precondition-on-value",
+    "poison-head-of-line",
+];
+
 #[test]
-fn alone_it_prints_a_matrix_and_all_is_as_expected() {
-    let Ran { out, err, code } = redeliver(&[]);
+fn in_a_matrix_all_is_as_expected() {
+    let Ran { out, err, code } = redeliver(&[&["matrix"], SOME].concat());
     assert_eq!((code, err.as_str()), (HOLDS, ""), "{out}");
     let cells = |line: &str| -> Vec<String> {
         line.trim().split("  ").filter(|cell| !cell.is_empty()).map(|cell| cell.trim().to_owned()).collect()
     };
     let header = cells(out.lines().next().expect("it has columns"));
+    let trials = || trials().into_iter().filter(|trial| SOME.contains(&trial.entry.name));
     for trial in trials() {
         let (model, store) = (trial.options.model.name(), trial.options.store.name());
         let column = header.iter().position(|name| name == model).unwrap_or_else(|| panic!("no {model} in\n{out}"));
@@ -80,7 +96,7 @@ fn alone_it_prints_a_matrix_and_all_is_as_expected() {
         };
         assert!(is_expected && !row[column].contains(['(', '!']), "{row:?}");
     }
-    assert!(out.ends_with(&format!("\nall {} as expected; what stands in brackets is not judged\n", trials().len())));
+    assert!(out.ends_with(&format!("\nall {} as expected; what stands in brackets is not judged\n", trials().count())));
     assert!(!out.contains('\u{1b}'), "no colours where nobody looks");
 }
 

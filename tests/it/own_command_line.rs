@@ -130,6 +130,14 @@ all 2 as expected; what stands in brackets is not judged
 }
 
 #[test]
+fn without_a_command_it_is_a_matrix() {
+    let table = || [correct(), twin("lost")];
+    let (out, _, exit) = run(table(), &[]);
+    assert_eq!((&out, exit), (&run(table(), &["matrix"]).0, Exit::Holds));
+    assert!(out.ends_with("as expected; what stands in brackets is not judged\n"), "{out}");
+}
+
+#[test]
 fn a_matrix_has_the_rows_and_columns_that_were_asked_for_and_the_lines_that_replay_it() {
     let table = [correct(), twin("lost")];
     let (out, _, exit) = run(
