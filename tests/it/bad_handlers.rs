@@ -1,6 +1,9 @@
 //! Handlers and checks that cannot be judged, or are judged by how they fail: what each gets.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicU32, Ordering},
+};
 
 use redeliver::{Anomaly, Delivery, Error, Harness, KeyValue, Outcome, Sqlite, Verdict};
 
@@ -64,6 +67,25 @@ fn synchronous_code_that_never_ends_meets_the_same_limit() {
         .await
     });
     assert!(reason(verdict).contains("made 10000 steps without an end"));
+}
+
+#[test]
+fn synchronous_code_that_waits_for_a_lock_of_its_process_is_given_up_and_soon_for_good() {
+    let database = Sqlite::schema("CREATE TABLE account(balance); INSERT INTO account VALUES (0)");
+    let process = |db| (db, Arc::new(Mutex::new(())));
+    let verdict = Harness::new(database.observe("SELECT balance FROM account")).process(process).verdict(
+        1..9i64,
+        async |(db, one_at_a_time): &(Sqlite, Arc<Mutex<()>>), m: &Delivery<i64>| {
+            let (mine, amount) = (Arc::clone(one_at_a_time), *m.payload());
+            db.call(move |c| {
+                let _mine = mine.lock();
+                c.execute("UPDATE account SET balance = ?1", [amount])
+            })
+            .await
+        },
+    );
+    let reason = reason(verdict);
+    assert!(reason.contains("does it wait for a lock of its process"), "{reason}");
 }
 
 #[test]

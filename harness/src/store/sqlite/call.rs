@@ -145,7 +145,10 @@ where
             }
             Stop::Abandoned => {
                 self.abandon();
-                give_up("code on a stepped thread ran for 10 s without a statement: it never yields");
+                give_up(
+                    "code on a stepped thread ran for 10 s without a statement: it never yields, or waits for a lock of its \
+                     process that another delivery holds across a statement",
+                );
                 Poll::Pending
             }
         }
@@ -153,7 +156,7 @@ where
 
     /// The thread does not come back, nor does its connection, nor perhaps a lock.
     fn abandon(&mut self) {
-        self.pool.abandon();
+        self.pool.abandon_after_waiting();
         if let Some(running) = self.running.take() {
             std::mem::forget(running.into_thread());
         }

@@ -29,7 +29,13 @@ pub struct Database {
     queries: Vec<String>,
     in_memory: bool,
     open: Option<Open>,
+    /// So many were left to code that was waited for in vain.
+    left_behind: u32,
 }
+
+/// So many times code may not come back, each of which takes 10 s. What does so once does so in every history in which it meets
+/// the same.
+const MOST_LEFT_BEHIND: u32 = 2;
 
 /// A database that is open.
 struct Open {
@@ -50,7 +56,7 @@ impl std::fmt::Debug for Open {
 
 impl Database {
     pub(super) fn new(schema: &str) -> Self {
-        Self { name: None, schema: schema.into(), queries: Vec::new(), in_memory: false, open: None }
+        Self { name: None, schema: schema.into(), queries: Vec::new(), in_memory: false, open: None, left_behind: 0 }
     }
 
     /// Adds a query whose answer is seen in the end. Its rows are compared as a multiset unless it says `ORDER BY`.
@@ -118,8 +124,16 @@ impl Store for Database {
 
     fn reset(&mut self) -> Result<(), Error> {
         // A thread that did not come back may hold a lock: what it has is left to it, and another file begun.
-        self.open.take_if(|open| open.pool.is_abandoned());
+        if let Some(open) = self.open.take_if(|open| open.pool.is_abandoned()) {
+            self.left_behind += u32::from(open.pool.has_waited());
+        }
         let trouble = self.trouble("reset");
+        if self.left_behind >= MOST_LEFT_BEHIND {
+            return Err(Error::other(format!(
+                "code on a stepped thread did not come back in {MOST_LEFT_BEHIND} histories, within 10 s each, and no more are \
+                 tried: does it wait for a lock of its process that another delivery holds across a statement?"
+            )));
+        }
         let Open { control, image, written, pool, .. } = self.opened()?;
         image.restore(control, written).and_then(|()| pool.begin_replay()).map_err(trouble)
     }

@@ -48,6 +48,8 @@ pub(super) struct Pool {
     idle_threads: Arc<Threads>,
     /// A thread did not come back: it may hold a lock for ever.
     abandoned: AtomicBool,
+    /// And it was waited for.
+    waited: AtomicBool,
 }
 
 /// Threads without work. The databases of one machine's thread share them, so that what a handler does with one database after
@@ -127,6 +129,7 @@ impl Pool {
             idle: Mutex::default(),
             idle_threads: threads(),
             abandoned: AtomicBool::new(false),
+            waited: AtomicBool::new(false),
         })
     }
 
@@ -201,6 +204,17 @@ impl Pool {
     /// A thread did not come back.
     pub(super) fn abandon(&self) {
         self.abandoned.store(true, Ordering::Relaxed);
+    }
+
+    /// The same, of one that was waited for as long as code may run without a statement.
+    pub(super) fn abandon_after_waiting(&self) {
+        self.waited.store(true, Ordering::Relaxed);
+        self.abandon();
+    }
+
+    /// Whether one was waited for.
+    pub(super) fn has_waited(&self) -> bool {
+        self.waited.load(Ordering::Relaxed)
     }
 
     /// Whether a thread did not come back.
