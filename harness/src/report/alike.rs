@@ -84,8 +84,11 @@ impl<'a> Block<'a> {
     }
 }
 
+/// Process, operation, and what came of it: its text and its mark.
+type Did<'a> = (&'a str, &'a str, Option<(&'a str, &'a str)>);
+
 /// What a line says of a step but for whose it was.
-fn did(line: &Line) -> Option<(&str, &str, Option<(&str, &str)>)> {
+fn did(line: &Line) -> Option<Did<'_>> {
     match line {
         Line::Step { process, what, result, .. } => {
             let result = result.as_ref().map(|result| (result.text.as_str(), result.mark));
