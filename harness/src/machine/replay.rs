@@ -299,7 +299,7 @@ impl<'a> Run<'a> {
         // One that was left in the middle has come to nothing yet, and may be holding what an observer would wait for.
         let left = self.plan.chooser.is_some() && matches!(end, End::Inconclusive(_));
         let observation = if left { Observation::default() } else { self.handlers.observe()? };
-        if self.detail >= Detail::Words {
+        if self.detail == Detail::Watched {
             tell_stores_apart(&mut self.events);
         }
         let mut hasher = FxHasher::default();

@@ -31,27 +31,53 @@ fn words(event: &mut Event) -> Option<&mut Words> {
 mod tests {
     use super::*;
     use crate::{
-        Error, KeyValue,
-        machine::testing::{Given, Stage, lines},
+        Delivery, Error, History, KeyValue, Messages, Store,
+        machine::trace::Detail,
+        subject::{Job, Subject},
+        world::{Boot, World},
     };
-
-    async fn both((here, there): &(KeyValue, KeyValue), _: &Given) -> Result<(), Error> {
-        here.add("balance", -1).await?;
-        there.add("balance", 1).await.map(drop)
-    }
 
     fn store(name: &str) -> KeyValue {
         KeyValue::new(name).observed()
     }
 
-    #[test]
-    fn operations_of_two_stores_say_whose_they_are_and_those_of_one_do_not() {
-        let replay = Stage::new((store("here"), store("there")), both).replay(1, &[]);
-        assert_eq!(lines(&replay)[1..3], ["m0#1.1 here: add balance -1: -1", "m0#1.2 there: add balance 1: 1"]);
-        let Event::Step { words: Some(words), .. } = &replay.events[1] else { panic!("{:#?}", replay.events) };
-        assert_eq!(words.writes, ["here.balance"]);
+    async fn move_from_here(here: &KeyValue, there: &KeyValue) -> Result<(), Error> {
+        here.add("balance", -1).await?;
+        there.add("balance", 1).await.map(drop)
+    }
 
-        let alone = Stage::new(store("here"), async |kv: &KeyValue, _: &Given| kv.add("balance", 1).await.map(drop));
-        assert_eq!(lines(&{ alone }.replay(1, &[]))[1], "m0#1.1 add balance 1: 1");
+    /// What the operations of one delivery are called, and what they write.
+    fn told<S, F>(store: S, handler: F, detail: Detail) -> Vec<(String, Vec<String>)>
+    where
+        S: Store,
+        F: AsyncFn(&S::Handle, &Delivery<i64>) -> Result<(), Error> + Send + Sync + 'static,
+    {
+        let mut subject = World::new(store, Boot::handles(), Messages::from(1..9i64), handler);
+        let history = History::at_least_once().message(1).build().expect("it has no faults");
+        let mut replay = subject.run(Job::Replay(&history), detail).expect("the stores work");
+        let said = replay.events.iter_mut().filter_map(words).map(|words| (words.what.clone(), words.writes.clone()));
+        said.collect()
+    }
+
+    #[test]
+    fn operations_of_two_stores_say_whose_they_are_in_a_report_and_nowhere_else() {
+        let both = |detail| {
+            let stores = (store("here"), store("there"));
+            told(stores, async |(here, there): &(KeyValue, KeyValue), _: &_| move_from_here(here, there).await, detail)
+        };
+        let names = |names: [&str; 2], writes: [&str; 2]| {
+            names
+                .into_iter()
+                .zip(writes)
+                .map(|(name, write)| (name.to_owned(), vec![write.to_owned()]))
+                .collect::<Vec<_>>()
+        };
+        let (here, there) = ("add balance -1", "add balance 1");
+        assert_eq!(both(Detail::Words), names([here, there], ["balance"; 2]));
+        let apart = names(["here: add balance -1", "there: add balance 1"], ["here.balance", "there.balance"]);
+        assert_eq!(both(Detail::Watched), apart);
+
+        let twice = async |kv: &KeyValue, _: &Delivery<i64>| move_from_here(kv, kv).await;
+        assert_eq!(told(store("here"), twice, Detail::Watched), names([here, there], ["balance"; 2]));
     }
 }
