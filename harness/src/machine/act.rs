@@ -12,6 +12,7 @@ use super::{
     replay::Run,
     task::{Kind, State, Task, Until},
     trace::{Answer, Detail, Event, Origin, Settlement, Supplied},
+    uses::Uses,
 };
 use crate::{
     Error,
@@ -156,8 +157,10 @@ impl Run<'_> {
         task.given.woken.take();
         task.woken_noted = false;
         self.desk.begin_poll(at, task.name, task.operations, waker);
+        let mut uses = Uses::begin(self.desk.clock().asked());
         let polled = panic::catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(&mut Context::from_waker(waker))));
         task.operations = self.desk.end_poll();
+        let asked = self.desk.clock().asked();
         self.desk.allow(0);
         if self.desk.is_concurrent(at) {
             self.plan.habits.concurrent.set(true);
@@ -169,9 +172,13 @@ impl Run<'_> {
             let further = !std::mem::take(&mut has_turn);
             self.turn += u64::from(further);
             self.steps += u32::from(further);
+            if let Report::Acted(.., asked) = report {
+                self.note_step(at, &mut uses, further.then_some(asked));
+            }
             self.record(at, report)?;
         }
-        self.note_supply(at);
+        self.note_looks(at, &mut uses, asked);
+        self.note_supply(at, &uses);
         self.after_poll(at);
         match polled {
             Ok(Poll::Pending) => {}
@@ -197,13 +204,15 @@ impl Run<'_> {
         let Task { name, process, .. } = &self.tasks[task];
         let (name, process) = (*name, process.clone());
         match report {
-            Report::Acted(number, mut facts, words) => {
+            Report::Acted(number, mut facts, words, _) => {
                 if self.detail == Detail::Watched && facts.changes {
                     facts.observed_change = self.observed_change()?;
                 }
                 if facts.reads_clock {
-                    self.desk.clock().read();
+                    self.desk.clock().note_read();
                 }
+                // An invariant sees what expires, and is asked after each step.
+                facts.looks = facts.reads_clock || self.has_invariants;
                 if facts.changes {
                     self.note_change();
                 }
@@ -230,25 +239,6 @@ impl Run<'_> {
         let changed = self.seen_before.as_ref() != Some(&now);
         self.seen_before = Some(now);
         Ok(changed)
-    }
-
-    /// Remembers whether the handler used the clock or the randomness that it was given.
-    pub(super) fn note_supply(&mut self, task: TaskId) {
-        let read = self.desk.clock().take_read();
-        let delivery = match (self.tasks[task].name, self.tasks[task].kind) {
-            (TaskName::Delivery(delivery), _) => delivery,
-            (_, Kind::Round(round)) if read => return self.round_reads_clock(round),
-            _ => return,
-        };
-        let drew = self.tasks[task].given.supply.drew();
-        let asked_time = self.tasks[task].given.supply.asked_time();
-        if self.tasks[task].given.supply.asked_for_key() {
-            self.plan.habits.asks_for_keys.set(true);
-        }
-        let supplied = self.supplied(delivery);
-        supplied.drew |= drew;
-        supplied.asked_time |= asked_time;
-        supplied.read_clock |= read;
     }
 
     fn returned(&mut self, task: TaskId, answer: Answer) {

@@ -1,7 +1,7 @@
 //! The virtual clock of a replay.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -10,6 +10,8 @@ use std::{
 pub(crate) struct Clock {
     millis: AtomicU64,
     read: AtomicBool,
+    /// How often a handler asked it.
+    asked: AtomicU32,
 }
 
 impl Clock {
@@ -19,8 +21,19 @@ impl Clock {
 
     /// The time, for a handler: that it was read is remembered.
     pub(crate) fn read(&self) -> Duration {
-        self.read.store(true, Ordering::Relaxed);
+        self.note_read();
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.now()
+    }
+
+    /// Somebody looked at it who was not told the time.
+    pub(crate) fn note_read(&self) {
+        self.read.store(true, Ordering::Relaxed);
+    }
+
+    /// How often handlers asked it.
+    pub(crate) fn asked(&self) -> u32 {
+        self.asked.load(Ordering::Relaxed)
     }
 
     pub(crate) fn set(&self, now: Duration) {

@@ -155,8 +155,8 @@ enum Claim {
 /// What an operation of this number did with its turn.
 #[derive(Debug)]
 pub(crate) enum Report {
-    /// It acted.
-    Acted(u32, Facts, Option<Box<Words>>),
+    /// It acted, when the clock had been asked so often.
+    Acted(u32, Facts, Option<Box<Words>>, u32),
     /// It found a lock taken and waits with this ticket, for at most this long.
     Blocked(u32, TicketId, Duration, Option<Box<Words>>),
 }

@@ -47,8 +47,11 @@ mod tests_rounds;
 mod tests_spawned;
 #[cfg(test)]
 mod tests_tokio;
+#[cfg(test)]
+mod tests_uses;
 mod tokio;
 pub(crate) mod trace;
+mod uses;
 
 pub(crate) use activity::Activity;
 pub(crate) use clock::Clock;

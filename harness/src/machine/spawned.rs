@@ -116,7 +116,7 @@ impl Run<'_> {
         while let Some(report) = self.desk.next_report() {
             self.record(task, report)?;
         }
-        self.note_supply(self.spawner(task));
+        self.note_supply(self.spawner(task), &super::uses::Uses::default());
         self.note_woken();
         Ok(())
     }

@@ -198,6 +198,12 @@ pub(crate) struct Facts {
     pub(crate) stepped: bool,
     /// Whether what can be observed changed; only with [`Detail::Watched`].
     pub(crate) observed_change: bool,
+    /// With it, or before the next operation of its task, somebody looked at a clock, or at something that expires. The
+    /// machine sets it.
+    pub(crate) looks: bool,
+    /// With it, or before the next operation of its task, its delivery first looked at the clock, or first drew randomness. The
+    /// machine sets it.
+    pub(crate) uses: bool,
 }
 
 /// A fault that an operation suffers, rather than its process or its delivery.

@@ -37,8 +37,8 @@ impl Alike {
     pub(super) fn no_longer(&mut self, frontier: &[Reached]) -> Vec<Reached> {
         let mut reached = Vec::new();
         for workload in self.left_out.drain(..) {
-            let like = frontier.iter().filter(|(at, _)| Some(*at) == self.earlier[workload]);
-            reached.extend(like.map(|(_, faults)| (workload, faults.clone())));
+            let like = frontier.iter().filter(|reached| Some(reached.workload) == self.earlier[workload]);
+            reached.extend(like.map(|reached| Reached { workload, ..reached.clone() }));
         }
         reached
     }

@@ -11,7 +11,7 @@
 //! in which they are written is left out, so that each history is made from itself without its last fault, and of no other;
 //! and no two candidates of one trace are alike. What is reached are the faults of the family: the kinds that `candidates`
 //! knows, with `pause` and `overlap` as they stand without a name behind them, the clock advanced by the amounts of the
-//! ladder and to the deadlines that were set, and faults at one coordinate in the order advance, overlap or duplicate, pause,
+//! ladder and to the deadlines that were set, but not twice before anybody looks at it, and faults at one coordinate in the order advance, overlap or duplicate, pause,
 //! then the rest, one of each rank.
 //!
 //! What is kept between two counts are the histories of one count, not their traces: each is replayed once more to be
@@ -22,14 +22,14 @@ use std::{collections::BTreeMap, ops::ControlFlow, time::Duration};
 use super::{
     Judge, Options,
     alike::Alike,
-    candidates::candidates,
+    candidates::{Candidate, candidates},
     confirm,
     ladder::ladder,
-    skip::{Expanded, Met, Seen, Skipped},
+    skip::{Expanded, Met, Repeats, Seen, Skipped},
 };
 use crate::{
     Error, History, Searched,
-    history::Fault,
+    history::{Coordinate, Fault},
     machine::trace::{Detail, End, Replay},
     oracle::Judgement,
     subject::{Job, Subject, Workload},
@@ -101,8 +101,15 @@ pub(crate) fn by_fault_count(
     Ok(walk.search)
 }
 
-/// The faults of a history, and its workload's place.
-pub(super) type Reached = (usize, Box<[Fault]>);
+/// A history that is to be continued.
+#[derive(Clone)]
+pub(super) struct Reached {
+    /// Its workload's place.
+    pub(super) workload: usize,
+    pub(super) faults: Box<[Fault]>,
+    /// Only with faults at this place: with any other it comes to the same as one that is continued too.
+    pub(super) only_at: Option<Coordinate>,
+}
 
 struct Walk<'a> {
     subject: &'a mut dyn Subject,
@@ -141,7 +148,7 @@ impl Walk<'_> {
             }
             let replay = self.subject.run(Job::Replay(&history), Detail::Facts)?;
             if self.visit(at, &history, &replay)? && (self.subject.asks_for_keys() || !alike.leaves_out(at)) {
-                reached.push((at, Box::default()));
+                reached.push(Reached { workload: at, faults: Box::default(), only_at: None });
             }
         }
         Ok(reached)
@@ -150,25 +157,31 @@ impl Walk<'_> {
     /// The histories that have one fault more than those of the frontier.
     fn one_more(&mut self, workloads: &[Workload], frontier: &[Reached], count: usize) -> Result<Vec<Reached>, Error> {
         let mut reached = Vec::new();
-        for (at, faults) in frontier {
+        let goes_on = count < self.options.faults;
+        for Reached { workload: at, faults, only_at } in frontier {
             let mut history = self.history(&workloads[*at], faults);
             let parent = self.subject.run(Job::Replay(&history), Detail::Lulls)?;
-            let known = if self.options.skips { self.expanded.known_from(*at, count, &parent) } else { usize::MAX };
-            for candidate in candidates(&history, &parent, &self.amounts, &self.options.skews, self.subject.remembers())
-            {
-                if !self.options.only.is_empty() && !self.options.only.contains(&candidate.fault.word()) {
+            let skips_lulls = self.options.skips && only_at.is_none();
+            let known = if skips_lulls { self.expanded.known_from(*at, count, &parent) } else { usize::MAX };
+            for Candidate { fault, at: strikes, repeats } in self.candidates(&history, &parent) {
+                if only_at.is_some() && fault.coordinate() != *only_at {
                     continue;
                 }
-                if candidate.at >= known || candidate.repeats && self.options.skips {
+                let place = fault.coordinate();
+                history.faults.push(fault);
+                let of = |only_at, faults: &[Fault]| Reached { workload: *at, faults: faults.into(), only_at };
+                if strikes >= known || repeats != Repeats::No && self.options.skips {
                     self.search.skipped.untried += 1;
+                    let own_place = repeats == Repeats::ButForItsPlace && strikes < known && goes_on;
+                    reached.extend(own_place.then(|| of(place, &history.faults)));
+                    history.faults.pop();
                     continue;
                 }
-                history.faults.push(candidate.fault);
                 let replay = self.subject.run(Job::Replay(&history), Detail::Facts)?;
                 if !acted_in_order(&history, &replay) {
                     self.search.idle += 1;
-                } else if self.visit(*at, &history, &replay)? && count < self.options.faults {
-                    reached.push((*at, history.faults.clone().into_boxed_slice()));
+                } else if self.visit(*at, &history, &replay)? && goes_on {
+                    reached.push(of(None, &history.faults));
                 }
                 history.faults.pop();
                 if self.search.stopped {
@@ -177,6 +190,14 @@ impl Walk<'_> {
             }
         }
         Ok(reached)
+    }
+
+    /// What can be added to a history, of the kinds that are asked for.
+    fn candidates(&self, history: &History, replay: &Replay) -> Vec<Candidate> {
+        let Options { only, skews, .. } = self.options;
+        let mut candidates = candidates(history, replay, &self.amounts, skews, self.subject.remembers());
+        candidates.retain(|candidate| only.is_empty() || only.contains(&candidate.fault.word()));
+        candidates
     }
 
     /// Counts and judges a history. Whether it is to be continued.

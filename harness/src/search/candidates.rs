@@ -5,7 +5,10 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use super::{ladder::to_deadlines, skip::CrashRun};
+use super::{
+    ladder::to_deadlines,
+    skip::{CrashRun, Jumps, Repeats},
+};
 use crate::{
     History,
     history::{Coordinate, Deferred, DeliveryName, Fault, Loss, Skew},
@@ -19,8 +22,8 @@ pub(super) struct Candidate {
     pub(super) fault: Fault,
     /// How many events come before the place that it strikes.
     pub(super) at: usize,
-    /// It is a crash that cannot differ from the one before it.
-    pub(super) repeats: bool,
+    /// Whether it comes to the same as another one.
+    pub(super) repeats: Repeats,
 }
 
 /// In which order faults at one coordinate are written; of each rank there is at most one. What acts in the broker has no
@@ -66,6 +69,7 @@ pub(super) fn candidates(
         acked: BTreeSet::new(),
         dead: BTreeSet::new(),
         crashes: CrashRun::new(replay),
+        jumps: Jumps::new(history, replay),
         found: Vec::new(),
     };
     for at in 0..replay.events.len() {
@@ -154,6 +158,7 @@ struct Scan<'a> {
     /// The messages that were put aside so far.
     dead: BTreeSet<usize>,
     crashes: CrashRun,
+    jumps: Jumps,
     found: Vec<Candidate>,
 }
 
@@ -221,6 +226,7 @@ impl Scan<'_> {
             Event::Forgot { .. } => {}
         }
         self.crashes.passes(event);
+        self.jumps.passes(self.replay, at);
     }
 
     /// What can strike the point of an operation.
@@ -279,6 +285,10 @@ impl Scan<'_> {
     }
 
     fn advances(&mut self, at: usize, point: Coordinate) {
+        if self.jumps.has_just_jumped() {
+            return;
+        }
+        let repeats = if self.jumps.repeats(self.replay, at) { Repeats::ButForItsPlace } else { Repeats::No };
         // What leads to a deadline says more than a round number, and so comes first.
         let mut amounts: Vec<Duration> = self.rounds.range(self.now..).map(|due| *due - self.now).collect();
         amounts.retain(|by| !by.is_zero());
@@ -288,7 +298,7 @@ impl Scan<'_> {
             }
         }
         for by in amounts {
-            self.add(at, Fault::Advance { at: point, by });
+            self.add_one(at, Fault::Advance { at: point, by }, repeats);
         }
     }
 
@@ -350,7 +360,7 @@ impl Scan<'_> {
     fn crash(&mut self, at: usize, point: Coordinate) {
         let fault = Fault::Crash { at: point };
         if self.may_add(&fault) {
-            let repeats = self.crashes.strikes(&self.replay.events[at]);
+            let repeats = if self.crashes.strikes(&self.replay.events[at]) { Repeats::Wholly } else { Repeats::No };
             self.found.push(Candidate { fault, at, repeats });
         }
     }
@@ -380,8 +390,12 @@ impl Scan<'_> {
     }
 
     fn add(&mut self, at: usize, fault: Fault) {
+        self.add_one(at, fault, Repeats::No);
+    }
+
+    fn add_one(&mut self, at: usize, fault: Fault, repeats: Repeats) {
         if self.may_add(&fault) {
-            self.found.push(Candidate { fault, at, repeats: false });
+            self.found.push(Candidate { fault, at, repeats });
         }
     }
 

@@ -6,7 +6,13 @@
 //! verdict, and the same further faults. A step is harmless if it changed nothing durable, took or released no lock and
 //! suffered no fault. Any other event (a delivery, a return, a settlement, a wait, a step of another process) may have
 //! changed the broker, the schedule or what counts as handled. The oracle also sees which deliveries looked at
-//! the clock or drew randomness, and a crash decides whether one comes to that; so where any did, nothing is left out.
+//! the clock or drew randomness, and a crash decides whether one comes to that; so the step with which a delivery first does
+//! is not harmless.
+//!
+//! **A jump before anybody looks.** If a task goes on from one point to the next and nobody looks at a clock meanwhile, it is all
+//! one whether the clock jumps before the step or after it. So it jumps as late as it can. What a further fault makes of it
+//! may differ only where that strikes the same point, before the step: nothing else comes between. Nor does it jump twice
+//! before anybody looks: that is a jump of another length, and the ladder says which lengths are tried.
 //!
 //! **A fault after a lull that was seen.** Where no delivery is in progress and every fault has acted, what is to come
 //! depends on what everything came to by then: what is durable, the clock, the broker. Two histories that came to the same
@@ -31,8 +37,9 @@ use rustc_hash::FxHasher;
 
 use super::candidates::reads_clock;
 use crate::{
-    history::Fault,
-    machine::trace::{Event, Replay},
+    History,
+    history::{Coordinate, Fault},
+    machine::trace::{Acted, Event, Replay},
     store::Process,
 };
 
@@ -47,18 +54,85 @@ pub(crate) struct Skipped {
     pub(crate) continued: u64,
 }
 
+/// Whether a fault comes to the same as another one of its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Repeats {
+    No,
+    /// With whatever is added to it.
+    Wholly,
+    /// And so does what is added to it, unless that strikes at the same place.
+    ButForItsPlace,
+}
+
+/// Follows a trace and says where a jump of the clock is as good one point later.
+pub(super) struct Jumps {
+    /// The points at which an operation waits for a lock: it does so until some time.
+    waiting: BTreeSet<Coordinate>,
+    /// The last fault let the clock jump, and nobody looked since.
+    just_jumped: bool,
+    from: usize,
+}
+
+impl Jumps {
+    pub(super) fn new(history: &History, replay: &Replay) -> Self {
+        let last = replay.acted.last();
+        let jumped = |acted: &Acted| matches!(history.faults[acted.fault], Fault::Advance { .. });
+        Self {
+            waiting: BTreeSet::new(),
+            just_jumped: last.is_some_and(jumped),
+            from: last.map_or(0, |acted| acted.position),
+        }
+    }
+
+    /// Whether the last fault let the clock jump, and nobody looked since.
+    pub(super) fn has_just_jumped(&self) -> bool {
+        self.just_jumped
+    }
+
+    /// Whether a jump before this event comes to the same as one before the next, which is the same task's.
+    pub(super) fn repeats(&self, replay: &Replay, at: usize) -> bool {
+        let (Some(Event::Step { at: point, facts, .. }), Some(next)) =
+            (replay.events.get(at), replay.events.get(at + 1))
+        else {
+            return false;
+        };
+        let (Event::Step { at: then, .. } | Event::Blocked { at: then, .. }) = next else { return false };
+        let nobody_looks = !facts.looks && facts.deadline.is_none() && !facts.went_wrong();
+        nobody_looks && then.task == point.task && then != point && self.waiting.is_empty() && !replay.waited_elsewhere
+    }
+
+    /// This event happened.
+    pub(super) fn passes(&mut self, replay: &Replay, at: usize) {
+        let event = &replay.events[at];
+        let is_the_jump = at == self.from && matches!(event, Event::Clock { .. });
+        if at >= self.from && !is_the_jump && !self.repeats(replay, at) {
+            self.just_jumped = false;
+        }
+        match event {
+            Event::Blocked { at, .. } => {
+                self.waiting.insert(*at);
+            }
+            Event::Step { at, .. } => {
+                self.waiting.remove(at);
+            }
+            Event::Crashed { lost, .. } => self.waiting.retain(|point| !lost.contains(&point.task)),
+            Event::Cancelled { task, .. } => self.waiting.retain(|point| point.task != *task),
+            _ => {}
+        }
+    }
+}
+
 /// Follows a trace and says which crashes repeat the one before.
 pub(super) struct CrashRun {
     /// Of this process a crash stands before, and nothing that matters happened since.
     process: Option<Process>,
-    /// Nothing repeats, since it can matter how far a delivery came.
+    /// Nothing repeats, since nobody can tell how far a delivery came.
     never: bool,
 }
 
 impl CrashRun {
     pub(super) fn new(replay: &Replay) -> Self {
-        let drew = replay.fates.iter().flat_map(|fate| &fate.supplied).any(|supplied| supplied.drew);
-        Self { process: None, never: drew || reads_clock(replay) }
+        Self { process: None, never: replay.waited_elsewhere }
     }
 
     /// A crash can be put before this event. Whether it repeats the one before.
@@ -78,7 +152,8 @@ impl CrashRun {
     pub(super) fn passes(&mut self, event: &Event) {
         let harmless = match event {
             Event::Step { process, facts, .. } => {
-                self.process.as_ref() == Some(process) && !facts.changes && !facts.locks && !facts.went_wrong()
+                let nothing = !facts.changes && !facts.locks && !facts.uses && !facts.went_wrong();
+                self.process.as_ref() == Some(process) && nothing
             }
             _ => false,
         };

@@ -99,7 +99,7 @@ impl Ticket {
             let entry = desk.remove(self.id)?;
             facts.stepped = entry.stepped;
             desk.touched_unless_told();
-            desk.reports.borrow_mut().push_back(Report::Acted(entry.number, facts, words));
+            desk.reports.borrow_mut().push_back(Report::Acted(entry.number, facts, words, desk.clock.asked()));
             Some(entry)
         });
         drop(gone);
@@ -137,7 +137,7 @@ pub(crate) fn acted_further(facts: Facts) {
         if let Some((task, operations)) = desk.polled.get() {
             desk.polled.set(Some((task, operations + 1)));
             desk.allowance.set(desk.allowance.get().saturating_sub(1));
-            desk.reports.borrow_mut().push_back(Report::Acted(operations + 1, facts, None));
+            desk.reports.borrow_mut().push_back(Report::Acted(operations + 1, facts, None, desk.clock.asked()));
         }
     });
 }

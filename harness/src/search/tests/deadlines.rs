@@ -65,10 +65,11 @@ fn a_mark_that_expires_is_outlived_by_just_as_long_as_it_lasts() {
     });
     assert!(search.unwrap().searched.deadlines, "it says so");
     let found = first.expect("it is broken");
-    // It is delivered again after a second.
-    assert_eq!(in_words(&found.faults), ["lose-ack m0#1", "advance m0#2.1 9s"]);
+    // It is delivered again after a second, and the mark is met by the second operation.
+    assert_eq!(in_words(&found.faults), ["lose-ack m0#1", "advance m0#2.2 9s"]);
     let shrunk = shrink(subject, &mut AnyOrder::default(), &found).unwrap().history;
-    assert_eq!(in_words(&shrunk.faults), in_words(&found.faults));
+    // A jump of the clock stands at the first point of the delivery that it matters to.
+    assert_eq!(in_words(&shrunk.faults), ["lose-ack m0#1", "advance m0#2.1 9s"]);
 }
 
 /// By how much the clock jumped where a handler that is delivered again at once then fails.

@@ -134,8 +134,8 @@ fn the_same_histories_are_enumerated_from_one_version_to_the_next() {
             "973 3616035bc2d203b5",
             "603 78030c8361482e2b",
             "286 c72ee61e2f5a1683",
-            "1006 6706d627a4f20129",
-            "535 bb37abaa5051bf95"
+            "661 262052eacf49d079",
+            "518 2b83ebb31dc18280"
         ]
     );
 }
