@@ -183,7 +183,7 @@ impl Checked {
     }
 
     /// In a matrix it is searched with up to so many faults where nobody says; otherwise with 2. Less is for what reads a clock:
-    /// jumps of that are offered everywhere, and pairs of them take long.
+    /// jumps of that are many, and pairs of faults with them take long.
     #[must_use]
     pub fn faults(mut self, faults: usize) -> Self {
         self.faults = faults;

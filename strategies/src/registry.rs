@@ -95,8 +95,8 @@ pub struct Entry {
     pub twin_of: Option<&'static str>,
     /// The delivery models under which it promises that. A twin promises nothing under any.
     pub models: &'static [DeliveryModel],
-    /// With up to so many faults it is searched usually: 2, or 1 where it reads a clock, since jumps of that are offered
-    /// everywhere and pairs of them take minutes. A twin is searched as far as it is charged.
+    /// With up to so many faults it is searched usually: 2, or 1 where it reads a clock, since jumps of that are many,
+    /// and pairs of faults with them take long. A twin is searched as far as it is charged.
     pub faults: usize,
     /// What it promises.
     pub contract: fn() -> Contract,

@@ -68,20 +68,19 @@ pub(super) enum Repeats {
 pub(super) struct Jumps {
     /// The points at which an operation waits for a lock: it does so until some time.
     waiting: BTreeSet<Coordinate>,
-    /// The last fault let the clock jump, and nobody looked since.
+    /// Before which operation the clock jumped, if that was the last fault, and after how many events.
+    jump: Option<(Coordinate, usize)>,
+    /// That operation acted, and nobody looked since.
     just_jumped: bool,
-    from: usize,
 }
 
 impl Jumps {
     pub(super) fn new(history: &History, replay: &Replay) -> Self {
-        let last = replay.acted.last();
-        let jumped = |acted: &Acted| matches!(history.faults[acted.fault], Fault::Advance { .. });
-        Self {
-            waiting: BTreeSet::new(),
-            just_jumped: last.is_some_and(jumped),
-            from: last.map_or(0, |acted| acted.position),
-        }
+        let jump = |acted: &Acted| match history.faults[acted.fault] {
+            Fault::Advance { at, .. } => Some((at, acted.position)),
+            _ => None,
+        };
+        Self { waiting: BTreeSet::new(), jump: replay.acted.last().and_then(jump), just_jumped: false }
     }
 
     /// Whether the last fault let the clock jump, and nobody looked since.
@@ -104,10 +103,9 @@ impl Jumps {
     /// This event happened.
     pub(super) fn passes(&mut self, replay: &Replay, at: usize) {
         let event = &replay.events[at];
-        let is_the_jump = at == self.from && matches!(event, Event::Clock { .. });
-        if at >= self.from && !is_the_jump && !self.repeats(replay, at) {
-            self.just_jumped = false;
-        }
+        let jumped_before = |(point, after)| at == after + 1 && event.point() == Some(point);
+        self.just_jumped |= self.jump.is_some_and(jumped_before);
+        self.just_jumped &= self.repeats(replay, at);
         match event {
             Event::Blocked { at, .. } => {
                 self.waiting.insert(*at);

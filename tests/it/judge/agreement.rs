@@ -266,11 +266,13 @@ fn for_a_debug_build(histories: usize) -> usize {
 
 #[test]
 fn they_agree_on_what_they_once_disagreed_on() {
-    use Instruction::{Begin, Sleep};
+    use Instruction::{Apply, Begin, Lease, Set, Sleep};
     let sleeps_with_the_lock = Program::new([Begin, Sleep]);
     // Who waits for the lock beyond its patience, and who gives up before it has it.
     let impatient = Program { impatient: true, ..sleeps_with_the_lock.clone() };
-    for (program, messages) in [(sleeps_with_the_lock, 2), (impatient, 1)] {
+    // Where the clock may jump twice, before anybody looks or not.
+    let leases = Program::new([Lease, Apply, Set]);
+    for (program, messages) in [(sleeps_with_the_lock, 2), (impatient, 1), (leases, 1)] {
         let cell = Cell { model: Model::AtLeastOnce, program, messages, faults: 2 };
         if let Err(why) = cell.agreement() {
             panic!("{}", cell.shrunk(why));

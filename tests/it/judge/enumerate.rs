@@ -12,7 +12,7 @@ use super::{
     program::Program,
     right::is_right,
     schedule::Move,
-    system::{Delivery, Injected, Model, Place, System, TaskId},
+    system::{Delivery, Injected, Jump, Model, Place, System, TaskId},
 };
 
 /// One fault, written as histories write it.
@@ -79,7 +79,9 @@ impl<'a> Enumerator<'a> {
                 Move::Deliver(copy) => self.branch_at_delivery(&system, &faults, copy),
                 _ => {}
             }
+            let jump = jump_after(&system, next);
             go(&mut system, next);
+            system.jump = jump;
             self.branch_at_handling(&system, &faults, &handled_before);
         }
         let violated = !is_right(&system, self.amounts);
@@ -91,6 +93,7 @@ impl<'a> Enumerator<'a> {
         let mut system = system.clone();
         let handled_before = is_handled(&system);
         system.last_fault = system.now;
+        system.jump = Jump::Not;
         act(&mut system);
         let mut faults = faults.to_vec();
         faults.push(Fault(fault));
@@ -109,12 +112,15 @@ impl<'a> Enumerator<'a> {
         {
             return;
         }
-        if task.faults_past < ADVANCE {
+        // The clock does not jump twice before anybody looks at it.
+        let has_just_jumped = system.jump == Jump::Past(at) && !has_answered && !ever(system, |system| system.timed);
+        if task.faults_past < ADVANCE && !has_just_jumped {
             for by in jumps(system) {
                 self.with(system, faults, format!("advance {} {}", task.point(), amount(by)), |system| {
                     system.tasks[at].faults_past = ADVANCE;
                     system.jump(system.now + by);
                     system.last_fault = system.now;
+                    system.jump = Jump::Before(at);
                 });
             }
         }
@@ -202,7 +208,7 @@ fn is_handled(system: &System<'_>) -> Vec<bool> {
 fn jumps(system: &System<'_>) -> BTreeSet<u64> {
     let ahead = system.deadlines.range(system.now..).map(|deadline| deadline - system.now);
     let mut jumps: BTreeSet<u64> = ahead.flat_map(|by| [by.saturating_sub(1), by, by + 1]).collect();
-    if looks(system) {
+    if ever(system, |system| system.looked) {
         jumps.extend(LADDER);
     }
     jumps.remove(&0);
@@ -213,15 +219,32 @@ fn amount(by: u64) -> String {
     if by.is_multiple_of(1_000) { format!("{}s", by / 1_000) } else { format!("{by}ms") }
 }
 
-/// Whether anybody looks at the clock before everything is over, if no further fault comes.
-fn looks(system: &System<'_>) -> bool {
+/// Whether this is so before everything is over, if no further fault comes.
+fn ever(system: &System<'_>, so: impl Fn(&System<'_>) -> bool) -> bool {
     let mut system = system.clone();
-    while !system.looked {
+    while !so(&system) {
         let Some(next) = system.next_move() else { return false };
         system.step += 1;
         go(&mut system, next);
     }
     true
+}
+
+/// Whether the clock still jumped just now when this has been done: only past an operation of the same task, with which nobody
+/// looks, and for which nobody waits.
+fn jump_after(system: &System<'_>, next: Move) -> Jump {
+    match (system.jump, next) {
+        (Jump::Before(of) | Jump::Past(of), Move::Turn(at)) if of == at && nobody_looks(system, at) => Jump::Past(of),
+        _ => Jump::Not,
+    }
+}
+
+fn nobody_looks(system: &System<'_>, at: TaskId) -> bool {
+    let task = &system.tasks[at];
+    let Place::Operation(instruction) = task.place else { return false };
+    let looks = system.bank.looks_at_clock(system.connection(at), instruction);
+    let acts = !task.gives_up && !task.has_expired(system.now) && !system.must_wait(at);
+    acts && !looks && !system.tasks.iter().any(|task| task.parked)
 }
 
 /// One thing without a fault.

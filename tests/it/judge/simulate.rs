@@ -21,7 +21,7 @@ impl System<'_> {
             Next::Sleep => {
                 task.cursor.awakes();
                 task.place = Place::Asleep(self.now + SECOND);
-                self.looked = true;
+                (self.looked, self.timed) = (true, true);
                 self.release_holds(at);
             }
             Next::Operation(Instruction::Spawn(job)) => {
@@ -34,7 +34,7 @@ impl System<'_> {
                 task.place = Place::Operation(instruction);
                 if self.program.impatient {
                     task.expires = Some(self.now + SECOND);
-                    self.looked = true;
+                    (self.looked, self.timed) = (true, true);
                 }
             }
             Next::Answered(answer @ Answer::Done(_)) => {
@@ -54,7 +54,7 @@ impl System<'_> {
 
     /// It waits for the task that it spawned just now, which can run from now on and is another one.
     pub fn begins_task(&mut self, at: TaskId) {
-        self.looked = true;
+        (self.looked, self.timed) = (true, true);
         self.last = None;
         let own_rank = self.tasks[at].rank;
         self.in_line(at);

@@ -55,6 +55,9 @@ pub struct System<'a> {
     pub idle: bool,
     /// A handler has waited for a timer, or looked at the clock.
     pub looked: bool,
+    /// A handler has waited for a timer, or spawned something.
+    pub timed: bool,
+    pub jump: Jump,
     /// When what was written ends by itself.
     pub deadlines: BTreeSet<u64>,
     /// The final answers that arrived, to which messages.
@@ -137,6 +140,14 @@ pub struct Patience {
     pub since: u64,
 }
 
+/// Whether the clock jumped just now: before an operation of this task, with which nobody looks at it, or that is past.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Jump {
+    Not,
+    Before(TaskId),
+    Past(TaskId),
+}
+
 /// Why a delivery stands though it could go on, and since when.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Hold {
@@ -179,6 +190,8 @@ impl<'a> System<'a> {
             lifted: Vec::new(),
             idle: false,
             looked: false,
+            timed: false,
+            jump: Jump::Not,
             deadlines: BTreeSet::new(),
             heard: Vec::new(),
         };
