@@ -19,9 +19,7 @@ pub fn table() -> Vec<Checked> {
 fn row(entry: &'static Entry) -> Checked {
     let mut stores = entry.stores();
     let first = stores.next().unwrap_or(StoreKind::Sqlite);
-    let mut row = Checked::new(entry.name, entry.summary, OnStore { entry, store: first })
-        .store(first.name())
-        .faults(entry.faults);
+    let mut row = Checked::new(entry.name, entry.summary, OnStore { entry, store: first }).store(first.name());
     for store in stores {
         row = row.also_on(store.name(), OnStore { entry, store });
     }

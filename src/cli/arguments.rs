@@ -21,12 +21,13 @@ pub(super) struct Much {
     /// So many processes take deliveries
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = value_parser!(u8).range(1..=16))]
     processes: u8,
-    /// Every history with up to so many faults is searched; 2, where nobody says, or in a matrix as many as each needs
+    /// Every history with up to so many faults is searched; 2, where nobody says, or in a
+    /// matrix 1; a twin there as many as it is charged with
     #[arg(long, value_name = "K", value_parser = value_parser!(u8).range(0..=6))]
     pub(super) faults: Option<u8>,
     /// After that come so many random histories with up to 8 faults
     #[arg(long, value_name = "N", default_value_t = 256)]
-    cases: u64,
+    pub(super) cases: u64,
     /// The random histories are those of this seed
     #[arg(long, value_name = "S", default_value_t = 0)]
     seed: u64,

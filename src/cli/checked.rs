@@ -109,11 +109,9 @@ pub struct Checked {
     pub(super) charges: Vec<Charge>,
     pub(super) stores: Vec<OnStore>,
     pub(super) payloads: Option<Payloads>,
-    /// With up to so many faults it is searched in a matrix, where nobody says.
-    pub(super) faults: usize,
 }
 
-/// So many faults are searched, where nobody says.
+/// So many faults are searched in a check, where nobody says.
 pub(super) const USUAL_FAULTS: usize = 2;
 
 /// A check, and the name of what is durable in it.
@@ -142,7 +140,6 @@ impl Checked {
             charges: Vec::new(),
             stores: vec![OnStore { store: "", check: Box::new(check) }],
             payloads: None,
-            faults: USUAL_FAULTS,
         }
     }
 
@@ -179,14 +176,6 @@ impl Checked {
     #[must_use]
     pub fn also_on(mut self, store: &'static str, check: impl Check + 'static) -> Self {
         self.stores.push(OnStore { store, check: Box::new(check) });
-        self
-    }
-
-    /// In a matrix it is searched with up to so many faults where nobody says; otherwise with 2. Less is for what reads a clock:
-    /// jumps of that are many, and pairs of faults with them take long.
-    #[must_use]
-    pub fn faults(mut self, faults: usize) -> Self {
-        self.faults = faults;
         self
     }
 

@@ -51,8 +51,15 @@ impl Matrix {
                 replays(program, cell, came, &mut text);
             }
         }
-        let _ = writeln!(text, "\n{}", conclusion(&cells, &came));
+        let _ = writeln!(text, "\n{}\n{}", self.depth(), conclusion(&cells, &came));
         Ok(Answer { text, exit })
+    }
+
+    /// How much was searched.
+    fn depth(&self) -> String {
+        let faults = words::counted(self.much.faults.map_or(cells::USUAL_FAULTS as u64, u64::from), "fault");
+        let random = words::counted(self.much.cases, "random history");
+        format!("every history with up to {faults}, or as many as a twin is charged with; then {random}")
     }
 
     fn models(&self) -> Vec<DeliveryModel> {

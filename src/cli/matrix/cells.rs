@@ -26,6 +26,10 @@ pub(in crate::cli) struct Came {
     pub(in crate::cli) as_expected: Option<bool>,
 }
 
+/// So many faults are searched in a matrix where nothing is charged and nobody says. It is to be there in seconds, and each fault
+/// more is twenty times the histories.
+pub(super) const USUAL_FAULTS: usize = 1;
+
 /// The cells of these strategies, or of all if none is named: strategy by strategy, store by store, model by model.
 pub(super) fn of<'a>(
     program: &'a Program,
@@ -43,7 +47,8 @@ pub(super) fn of<'a>(
                 how.faults = match (charge, much.faults) {
                     (Some(charge), _) => charge.faults,
                     (None, Some(_)) => how.faults,
-                    (None, None) => checked.faults,
+                    // What it takes on one store, under one model, a twin may take on all.
+                    (None, None) => checked.charges.iter().map(|charge| charge.faults).max().unwrap_or(USUAL_FAULTS),
                 };
                 cells.push(Cell { checked, on, charge, how });
             }
