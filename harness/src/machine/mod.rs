@@ -13,6 +13,8 @@ pub(crate) mod chooser;
 mod clock;
 mod desk;
 mod disturbed;
+#[cfg(test)]
+pub(crate) mod drawn;
 pub(crate) mod execution;
 mod faults;
 pub(crate) mod footprint;

@@ -12,6 +12,7 @@ mod drawing;
 mod invariants;
 mod leaving_out;
 mod pinned;
+mod pinned_complete;
 mod regressing;
 mod scheduling;
 mod shrinking;

@@ -52,7 +52,22 @@ fn a_history_is_kept_once_and_read_back() {
     assert_eq!(histories(&file), [one, other]);
     let text = fs::read_to_string(file.path()).unwrap();
     assert!(text.contains("# m0 took effect twice\n# by two deliveries\nredeliver-history 1\n"), "{text}");
+    assert!(text.starts_with("# Histories that broke bank::credit. They are replayed"), "{text}");
     assert_eq!(fs::read_dir(&place.0).unwrap().count(), 1, "nothing is left beside it");
+}
+
+#[test]
+fn a_history_begins_at_a_line_of_its_own_whether_or_not_the_file_ended_with_one() {
+    let place = Place::new("last-line");
+    fs::create_dir_all(&place.0).unwrap();
+    let texts = ["# mine", "# mine\n"].map(|before| {
+        let file = place.of("ends");
+        fs::write(file.path(), before).unwrap();
+        assert_eq!(file.remember(&with(""), "found"), None);
+        fs::read_to_string(file.path()).unwrap()
+    });
+    assert!(texts[0].starts_with("# mine\n\n# found\nredeliver-history"), "{}", texts[0]);
+    assert_eq!(texts[0], texts[1]);
 }
 
 #[test]
