@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::{Error, Isolation, KeyValue, KeyValueTransaction};
+use super::testing::{at, delivery};
+use crate::{
+    Error, Isolation, KeyValue, KeyValueTransaction,
+    history::{Coordinate, Deferred, DeliveryName, Fault, Loss, Skew},
+};
 
 /// How many lines there are, and a hash of them that no version of a library changes: FNV-1a.
 pub(crate) fn digest(lines: impl IntoIterator<Item = String>) -> (usize, String) {
@@ -33,21 +37,79 @@ impl Draws {
         all[self.below(all.len() as u64) as usize]
     }
 
-    /// A handler of two to five things to do.
+    /// A handler of two to five things to do, every third with both rows in a transaction: two of them can wait for each
+    /// other.
     pub(crate) fn program(&mut self) -> Program {
+        let mut does = Vec::new();
+        if self.below(3) == 0 {
+            does.extend([Does::Begins, Does::Adds(0), Does::Adds(1)]);
+        }
         let length = 2 + self.below(4);
-        let does = (0..length).map(|_| match self.below(7) {
-            0 => Does::Reads(self.below(2)),
-            1 | 2 => Does::Adds(self.below(2)),
-            3 => Does::Claims,
-            4 | 5 => Does::Begins,
-            _ => Does::Commits,
-        });
-        Program { does: does.collect(), asks_again: self.below(2) == 0, lets_be: self.below(2) == 0 }
+        while does.len() < length as usize {
+            does.push(match self.below(8) {
+                0 => Does::Reads(self.below(2)),
+                1 | 2 => Does::Adds(self.below(2)),
+                3 => Does::Claims,
+                4 | 5 => Does::Begins,
+                6 => Does::Writes(self.below(2)),
+                _ => Does::Commits,
+            });
+        }
+        Program { does, asks_again: self.below(2) == 0, lets_be: self.below(2) == 0 }
     }
 
     pub(crate) fn isolation(&mut self) -> Isolation {
         self.one_of(&[Isolation::Serializable, Isolation::ReadCommitted, Isolation::Snapshot])
+    }
+}
+
+/// Faults of so many messages, few of which are delivered more than twice or do more than five things.
+impl Draws {
+    fn delivery(&mut self, messages: u64) -> DeliveryName {
+        delivery(self.below(messages) as usize, 1 + self.below(3) as u32 / 2)
+    }
+
+    fn point(&mut self, messages: u64) -> Coordinate {
+        let of = self.delivery(messages);
+        match self.below(6) as u32 {
+            0 => of.ack(),
+            operation => at(of.message, of.number, operation),
+        }
+    }
+
+    /// One that is of deliveries alone.
+    pub(crate) fn fault(&mut self, messages: u64) -> Fault {
+        let (at, of) = (self.point(messages), self.delivery(messages));
+        let message = of.message;
+        match self.below(12) {
+            0 => Fault::Crash { at },
+            1 => Fault::Fail { at },
+            2 => Fault::LoseReply { at },
+            3 => Fault::Overlap { at, to: self.one_of(&[None, Some(0), Some(1)]) },
+            4 | 5 => Fault::Pause { at, until: None },
+            6 => Fault::Pause { at, until: Some(self.point(messages)) },
+            7 => Fault::Advance { at, by: Duration::from_secs(self.one_of(&[1, 6, 31])) },
+            8 => Fault::LoseAck { delivery: of },
+            9 => Fault::Duplicate { message, at: self.one_of(&[None, Some(at)]) },
+            10 => Fault::Cancel { at },
+            _ => Fault::Defer { what: self.one_of(&[Deferred::Message(message), Deferred::Delivery(of)]), past: 0 },
+        }
+    }
+
+    /// One of them, or of the store `kv`, or of the clock of a process.
+    pub(crate) fn any_fault(&mut self, messages: u64) -> Fault {
+        match self.below(8) {
+            0 => {
+                let store = "kv".parse().expect("a label");
+                let loss = self.one_of(&[Loss::Last, Loss::Oldest]);
+                Fault::Forget { store, at: self.point(messages), loss, count: 1 + self.below(2) as u32 }
+            }
+            1 => {
+                let by = Duration::from_secs(1 + self.below(3));
+                Fault::Skew { process: self.below(2) as usize, skew: Skew { ahead: self.below(2) == 0, by } }
+            }
+            _ => self.fault(messages),
+        }
     }
 }
 
@@ -56,6 +118,8 @@ impl Draws {
 enum Does {
     Reads(u64),
     Adds(u64),
+    /// Leaves the name of its message, whatever was there.
+    Writes(u64),
     /// Marks its message for a while, and ends if that is marked.
     Claims,
     Begins,
@@ -90,6 +154,8 @@ impl Program {
                 (Does::Reads(of), None) => drop(kv.get(&row(of)).await?),
                 (Does::Adds(of), Some(tx)) => drop(tx.add(&row(of), 1).await?),
                 (Does::Adds(of), None) => drop(kv.add(&row(of), 1).await?),
+                (Does::Writes(of), Some(tx)) => tx.put(&format!("last:{}", row(of)), name).await?,
+                (Does::Writes(of), None) => kv.put(&format!("last:{}", row(of)), name).await?,
                 (Does::Claims, None) => {
                     if !kv.put_if_absent(name, "1", Some(Duration::from_millis(1_500))).await? {
                         return if self.asks_again { Err(Error::Conflict { cause: "claimed" }) } else { Ok(()) };

@@ -42,6 +42,8 @@ mod tests;
 #[cfg(test)]
 mod tests_kafka;
 #[cfg(test)]
+mod tests_pinned;
+#[cfg(test)]
 mod tests_record;
 #[cfg(test)]
 mod tests_rounds;

@@ -3,10 +3,10 @@
 
 use super::*;
 use crate::{
-    Process,
+    DeliveryModel, KeyValue, Process,
     history::RoundName,
     machine::{
-        testing::{advance, at, cancel, crash, delivery, overlap},
+        testing::{Given, Stage, advance, at, cancel, crash, delivery, overlap},
         trace::{Answer, Facts, Origin},
     },
 };
@@ -85,4 +85,28 @@ fn the_longest_jump_stands_for_what_cut_a_later_delivery_short_and_for_shorter_j
     assert_eq!(longest_jump(&advance(at(0, 1, 2), 31)), Some(advance(at(0, 1, 2), longest)));
     assert_eq!(longest_jump(&advance(at(0, 1, 2), longest)), None);
     assert_eq!(longest_jump(&crash(at(0, 1, 2))), None);
+}
+
+#[test]
+fn a_jump_may_as_well_stand_at_a_later_delivery_and_a_crash_where_another_one_stood() {
+    let store = KeyValue::new("kv").observed();
+    let mut stage = Stage::new(store, async |kv: &KeyValue, _: &Given| {
+        kv.put("a", "1").await?;
+        kv.put("a", "2").await
+    });
+    let pause = |at| Fault::Pause { at, until: None };
+    let faults = vec![
+        advance(at(0, 1, 1), 1),
+        Fault::LoseAck { delivery: delivery(0, 1) },
+        pause(at(1, 1, 2)),
+        crash(at(2, 1, 2)),
+    ];
+    let replay = stage.replay(3, &faults);
+    assert_eq!(replay.unused, []);
+    let history = History { model: DeliveryModel::at_least_once(), processes: 2, messages: Vec::new(), faults };
+    let found = elsewhere(&history, &replay);
+    let place = |of: usize| replay.acted.iter().position(|acted| acted.fault == of).expect("it acted");
+    assert_eq!(found[place(0)], [at(0, 2, 1), at(1, 2, 1), at(2, 2, 1)]);
+    assert_eq!((&*found[place(1)], &*found[place(2)]), (&[][..], &[][..]));
+    assert_eq!(found[place(3)], [at(1, 1, 2)]);
 }

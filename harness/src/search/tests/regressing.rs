@@ -50,6 +50,7 @@ fn a_history_is_kept_once_and_read_back() {
         assert_eq!(file.remember(history, "m0 took effect twice\nby two deliveries"), None);
     }
     assert_eq!(histories(&file), [one, other]);
+    assert_eq!(file.load().entries.iter().map(|entry| entry.line).collect::<Vec<_>>(), [0, 0]);
     let text = fs::read_to_string(file.path()).unwrap();
     assert!(text.contains("# m0 took effect twice\n# by two deliveries\nredeliver-history 1\n"), "{text}");
     assert!(text.starts_with("# Histories that broke bank::credit. They are replayed"), "{text}");
@@ -144,4 +145,20 @@ fn what_was_found_before_is_replayed_first() {
     assert_eq!(again.fails, Some(history(subject, 1, "overlap m0#1.2\n")));
     assert_eq!(again.replayed, 2);
     assert!(again.warnings[0].contains("cannot be replayed any more"), "{:?}", again.warnings);
+}
+
+#[test]
+fn what_cannot_be_judged_does_not_end_what_is_replayed() {
+    let subject = &mut toys::subject(async |kv: &crate::KeyValue, m: &crate::Delivery<i64>| {
+        while kv.get("ready").await?.is_none() {}
+        kv.add("balance", *m.payload()).await.map(drop)
+    });
+    let place = Place::new("unclear");
+    let file = place.of("unclear");
+    for faults in ["", "crash m0#1.1\n"] {
+        file.remember(&history(subject, 1, faults), "it never ends");
+    }
+    let again = replay_again(subject, &mut AnyOrder::default(), &file.load().entries).unwrap();
+    assert_eq!((again.fails, again.replayed), (None, 2));
+    assert!(again.inconclusive.is_some_and(|why| !why.is_empty()));
 }
