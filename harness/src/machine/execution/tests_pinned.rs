@@ -40,9 +40,6 @@ fn made(seeds: std::ops::Range<u64>, model: DeliveryModel) -> Vec<String> {
 #[test]
 fn the_same_histories_are_made_from_one_version_to_the_next() {
     let models = [DeliveryModel::at_least_once(), DeliveryModel::at_most_once(), DeliveryModel::request_reply()];
-    for line in made(0..300, models[0]).iter().filter(|line| line.contains("no faults") || line.contains("differs")) {
-        println!("{line}");
-    }
     let told = models.map(|model| number(digest(made(0..300, model))));
-    assert_eq!(told, [""; 3]);
+    assert_eq!(told, ["300 ff80abde30a75e3d", "300 570f291e6eb45f4d", "300 5507dd6ab45fdb3c"]);
 }

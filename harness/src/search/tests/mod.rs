@@ -13,6 +13,7 @@ mod invariants;
 mod leaving_out;
 mod pinned;
 mod pinned_complete;
+mod pinned_search;
 mod regressing;
 mod scheduling;
 mod shrinking;

@@ -50,7 +50,7 @@ fn a_history_is_kept_once_and_read_back() {
         assert_eq!(file.remember(history, "m0 took effect twice\nby two deliveries"), None);
     }
     assert_eq!(histories(&file), [one, other]);
-    assert_eq!(file.load().entries.iter().map(|entry| entry.line).collect::<Vec<_>>(), [0, 0]);
+    assert_eq!(file.load().entries.iter().map(|entry| entry.line).collect::<Vec<_>>(), [5, 12]);
     let text = fs::read_to_string(file.path()).unwrap();
     assert!(text.contains("# m0 took effect twice\n# by two deliveries\nredeliver-history 1\n"), "{text}");
     assert!(text.starts_with("# Histories that broke bank::credit. They are replayed"), "{text}");
