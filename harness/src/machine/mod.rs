@@ -24,7 +24,8 @@ mod lull;
 mod operation;
 mod plan;
 pub(crate) mod quiet;
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
 mod recording;
 mod replay;
 mod room;

@@ -69,6 +69,13 @@ fn the_same_executions_are_searched_from_one_version_to_the_next() {
 }
 
 #[test]
+fn the_same_executions_are_searched_where_deliveries_wait_for_each_other() {
+    let told: Vec<String> = [127..137, 147..157].into_iter().flatten().flat_map(|seed| searched(seed, true)).collect();
+    assert!(told.iter().any(|line| line.contains("clock 5s")), "nobody gives up");
+    assert_eq!(number(digest(told)), "");
+}
+
+#[test]
 fn the_same_executions_are_told_apart_without_reduction() {
     let told = digest((0..8).flat_map(|seed| searched(seed, false)));
     assert_eq!(number(told), "558 74cbb965be2ba7ed");
