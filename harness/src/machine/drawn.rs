@@ -37,7 +37,7 @@ impl Draws {
         all[self.below(all.len() as u64) as usize]
     }
 
-    /// A handler of two to five things to do, every third with both rows in a transaction: two of them can wait for each
+    /// A handler of two to five things to do. Some begin with both rows in a transaction, and two of them can wait for each
     /// other.
     pub(crate) fn program(&mut self) -> Program {
         let mut does = Vec::new();

@@ -265,7 +265,8 @@ mod tests {
 
     #[test]
     fn each_thread_has_a_number_of_its_own() {
-        let numbers = [thread_number(), thread::spawn(thread_number).join().unwrap()];
+        let other = thread::scope(|scope| scope.spawn(thread_number).join().unwrap());
+        let numbers = [thread_number(), other];
         assert!(numbers.iter().all(|number| number.parse::<u64>().is_ok()), "{numbers:?}");
         assert_ne!(numbers[0], numbers[1]);
     }
