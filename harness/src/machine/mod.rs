@@ -13,6 +13,8 @@ pub(crate) mod chooser;
 mod clock;
 mod desk;
 mod disturbed;
+#[cfg(test)]
+pub(crate) mod drawn;
 pub(crate) mod execution;
 mod faults;
 pub(crate) mod footprint;
@@ -22,7 +24,8 @@ mod lull;
 mod operation;
 mod plan;
 pub(crate) mod quiet;
-#[cfg(all(test, feature = "sqlite"))]
+#[cfg(test)]
+#[cfg(feature = "sqlite")]
 mod recording;
 mod replay;
 mod room;
@@ -39,6 +42,8 @@ pub(crate) mod testing;
 mod tests;
 #[cfg(test)]
 mod tests_kafka;
+#[cfg(test)]
+mod tests_pinned;
 #[cfg(test)]
 mod tests_record;
 #[cfg(test)]

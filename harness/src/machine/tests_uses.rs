@@ -137,3 +137,43 @@ fn plain_code_over_sqlite_looks_only_where_its_caller_does() {
         assert_eq!(told(&mut subject, detail, faults), "1 2l 3 4", "{detail:?}");
     }
 }
+
+#[test]
+fn what_is_used_after_a_timer_is_used_with_the_step_before_it() {
+    let wait = || tokio::time::sleep(Duration::from_secs(1));
+    let mut asks = of_keys(async move |kv, m| {
+        kv.get("a").await?;
+        kv.get("b").await?;
+        wait().await;
+        let _ = m.now();
+        kv.get("c").await.map(drop)
+    });
+    assert_eq!(told(&mut asks, Detail::Facts, vec![]), "1 2lu 3");
+    let mut draws = of_keys(async move |kv, m| {
+        kv.get("a").await?;
+        kv.get("b").await?;
+        wait().await;
+        let _ = m.random();
+        kv.get("c").await.map(drop)
+    });
+    assert_eq!(told(&mut draws, Detail::Facts, vec![]), "1 2u 3");
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn of_several_steps_in_one_hand_over_nobody_knows_with_which_one_draws() {
+    use crate::sqlite::Sqlite;
+
+    let two = |db: &mut rusqlite::Connection| {
+        db.execute("INSERT INTO t VALUES (1)", [])?;
+        db.execute("INSERT INTO t VALUES (2)", []).map(drop)
+    };
+    let handler = async move |db: &Sqlite, m: &Delivery<i64>| {
+        db.call(two).await?;
+        let _ = m.random();
+        Ok::<(), rusqlite::Error>(())
+    };
+    let store = Sqlite::schema("CREATE TABLE t(a)");
+    let mut subject = World::new(store, Boot::handles(), Messages::from(1..1000_i64), handler);
+    assert_eq!(told(&mut subject, Detail::Facts, vec![]), "1u 2u");
+}

@@ -208,3 +208,6 @@ pub(super) fn without_message(points: &Points, gone: usize) -> Points {
     };
     left.map(|(at, what)| (moved(at), what.clone())).collect()
 }
+
+#[cfg(test)]
+mod tests;

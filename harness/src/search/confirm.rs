@@ -158,3 +158,62 @@ impl Subject for Elsewhere<'_> {
         self.subject.simpler(published)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Delivery, KeyValue, Messages, Observation,
+        machine::{
+            Background,
+            testing::{Given, Stage},
+            trace::{Broken, End},
+        },
+        world::{Boot, World},
+    };
+
+    #[test]
+    fn replays_that_agree_in_each_event_differ_in_what_is_left() {
+        let store = KeyValue::new("kv").observed();
+        let mut stage = Stage::new(store, async |kv: &KeyValue, _: &Given| kv.put("a", "1").await);
+        let first = stage.replay(1, &[]);
+        assert_eq!(differs(&first, &first), None);
+        let told = |change: &dyn Fn(&mut Replay)| {
+            let mut other = first.clone();
+            change(&mut other);
+            assert_eq!(differs(&first, &other), differs(&other, &first));
+            differs(&first, &other).expect("they differ")
+        };
+        let mut seen = Observation::default();
+        seen.set("a", "2".to_owned());
+        let broken = Broken { position: 0, label: "positive".into(), seen: seen.clone() };
+        assert!(told(&|other| drop(other.events.pop())).ends_with("which does not always happen"));
+        assert!(told(&|other| other.observation = seen.clone()).contains("what is observed at the end is not"));
+        assert!(told(&|other| other.state = seen.clone()).contains("what is observed at the end is not"));
+        assert!(told(&|other| other.broken = Some(broken.clone())).contains("whether an invariant held"));
+        assert!(told(&|other| other.fates[0].dead_lettered = true).contains("how the replay ended"));
+        assert!(told(&|other| other.end = End::Stuck(vec![0])).contains("how the replay ended"));
+    }
+
+    #[test]
+    fn elsewhere_a_subject_has_the_same_messages_and_the_same_background_work() {
+        let mut boot = Boot::handles();
+        let work = Background { label: "relay".parse().unwrap(), period: std::time::Duration::from_secs(1) };
+        assert!(boot.every(work, async |kv: &KeyValue| drop(kv.get("a").await)));
+        let handler = async |kv: &KeyValue, m: &Delivery<i64>| kv.put(m.id(), "1").await;
+        let messages = || Messages::from(1..1000_i64).ordering_keys(2);
+        let mut here = World::new(KeyValue::new("kv"), boot, messages(), handler);
+        let (workloads, many) = (here.workloads(2), here.many(3));
+        let published = here.drawn(2, &mut || 0x4321_1234);
+        let simpler = here.simpler(&published[1]);
+        let keyed = Published { ordering_key: Some("account".to_owned()), ..published[0].clone() };
+        assert!(!simpler.is_empty(), "{published:?}");
+        let mut there = Elsewhere { subject: &mut here, difference: None };
+        assert!(there.has_background());
+        let messages = |them: Vec<Workload>| them.into_iter().map(|them| them.messages).collect::<Vec<_>>();
+        assert_eq!(messages(there.workloads(2)), messages(workloads));
+        assert_eq!((there.many(3), there.simpler(&published[1])), (many, simpler));
+        assert_eq!(there.ordering_key(&keyed, 0).unwrap().as_deref(), Some("account"));
+        assert_eq!(there.ordering_key(&published[0], 0).unwrap(), published[0].ordering_key);
+    }
+}

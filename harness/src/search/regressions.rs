@@ -253,4 +253,21 @@ mod tests {
         assert!(files.iter().all(|file| file.len() < 200 && !file.contains(['/', '\\', ':', ' '])));
         assert_eq!(file_name("bank::credit_is_idempotent"), "bank.credit_is_idempotent.txt");
     }
+
+    #[test]
+    fn a_test_has_the_same_file_from_one_version_to_the_next() {
+        let long = "x".repeat(LONGEST_NAME);
+        assert_eq!(file_name("bank::Credit 1"), "bank.%43redit%201.txt");
+        assert_eq!(file_name(""), "%.txt");
+        assert_eq!(file_name(&long), format!("{long}.txt"));
+        assert_eq!(file_name(&format!("{long}y")), format!("{long}%-b3d75f051575aad4.txt"));
+    }
+
+    #[test]
+    fn each_thread_has_a_number_of_its_own() {
+        let other = thread::scope(|scope| scope.spawn(thread_number).join().unwrap());
+        let numbers = [thread_number(), other];
+        assert!(numbers.iter().all(|number| number.parse::<u64>().is_ok()), "{numbers:?}");
+        assert_ne!(numbers[0], numbers[1]);
+    }
 }

@@ -34,6 +34,10 @@ mod follow;
 mod record;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_pinned;
+#[cfg(test)]
+mod tests_record;
 mod ways;
 
 use std::collections::VecDeque;

@@ -168,3 +168,55 @@ fn nothing_keeps_who_waits_for_a_lock_from_its_turn_once_it_is_released() {
     let why = made(&execution, 3).expect_err("nobody can stand where he waits for a lock");
     assert!(matches!(why, Inexpressible::NoFaults { .. }), "{why}: {:#?}", lines(&execution));
 }
+
+#[test]
+fn what_only_replays_have_in_them_is_named() {
+    let process = || crate::Process::new(0, 0);
+    let round: crate::history::RoundName = crate::history::RoundName::new("relay".parse().unwrap(), 0, 1);
+    let skew = crate::history::Skew { ahead: true, by: std::time::Duration::from_secs(1) };
+    let loss = crate::history::Loss::Last;
+    let of = delivery(0, 1);
+    let events = [
+        Event::RoundBegan { round, process: process() },
+        Event::RoundEnded { round, process: process(), panicked: None },
+        Event::Cancelled { task: round.into(), process: process() },
+        Event::Skewed { process: process(), skew },
+        Event::Forgot { store: "kv".parse().unwrap(), loss, count: 1 },
+        Event::Settled { delivery: of, process: process(), how: Settlement::AckedEarly },
+        Event::Settled { delivery: of, process: process(), how: Settlement::Acked },
+        Event::Cancelled { task: of.into(), process: process() },
+    ];
+    let mut execution = Stage::new(store(), four_steps).replay(1, &[]);
+    let named = events.map(|event| {
+        execution.events.push(event);
+        let made = made(&execution, 1);
+        execution.events.pop();
+        match made {
+            Err(Inexpressible::Unknown(what)) => what,
+            _ => "",
+        }
+    });
+    let (work, skewed) = ("background work", "a clock that is skewed");
+    let (lost, early) = ("a store that lost something", "a handler that acknowledges by itself");
+    assert_eq!(named, [work, work, work, skewed, lost, early, "", ""]);
+}
+
+#[test]
+fn two_replays_differ_in_an_event_in_what_is_left_or_in_a_fault_that_did_not_act() {
+    let mut stage = Stage::new(store(), four_steps);
+    let first = stage.replay(1, &[]);
+    assert_eq!(difference(&first, &first), None);
+    let told = |second: &Replay| difference(&first, second).unwrap_or_default();
+    let mut shorter = first.clone();
+    shorter.events.truncate(2);
+    assert!(told(&shorter).starts_with("event 2 was Step"), "{}", told(&shorter));
+    assert!(difference(&shorter, &first).is_some_and(|what| what.starts_with("event 2 was nothing")));
+    let mut other = first.clone();
+    other.observation = crate::Observation::default();
+    assert!(told(&other).starts_with("in the end there was"), "{}", told(&other));
+    let mut stuck = first.clone();
+    stuck.end = End::Stuck(vec![0]);
+    assert!(told(&stuck).contains("and then"), "{}", told(&stuck));
+    let missed = stage.replay(1, &[crash(at(0, 7, 1))]);
+    assert!(told(&missed).starts_with("fault 0 did not act"), "{}", told(&missed));
+}

@@ -86,4 +86,24 @@ mod tests {
     fn what_is_too_much_to_be_counted_is_said_to_be() {
         assert_eq!(interleavings(&[100, 100, 100]), MOST);
     }
+
+    #[test]
+    fn the_longest_delivery_of_a_message_is_counted() {
+        use crate::{
+            KeyValue,
+            history::Fault,
+            machine::testing::{Given, Stage, delivery},
+        };
+        let mut stage = Stage::new(KeyValue::new("kv"), async |kv: &KeyValue, given: &Given| {
+            kv.put("a", "1").await?;
+            if given.message == 0 || given.attempt > 1 {
+                kv.put("a", "2").await?;
+            }
+            kv.put("a", "3").await
+        });
+        let plain = stage.replay(2, &[]);
+        assert_eq!([0, 1, 2].map(|message| longest(&plain, message)), [4, 3, 0]);
+        let again = stage.replay(2, &[Fault::LoseAck { delivery: delivery(1, 1) }]);
+        assert_eq!([0, 1, 2].map(|message| longest(&again, message)), [4, 4, 0]);
+    }
 }

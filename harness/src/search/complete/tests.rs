@@ -110,3 +110,15 @@ fn a_transaction_of_rows_of_its_own_comes_to_the_closed_form() {
 fn transactions_of_one_row_come_to_what_was_counted() {
     assert_eq!(CELLS.map(|(messages, processes)| executions(messages, processes, 1, true)), [8, 46, 112, 1_350]);
 }
+
+#[test]
+fn bounds_are_as_large_as_they_are_told_to_be_but_for_what_nobody_can_search() {
+    let told = |copies| Bounds::default().messages(1).copies(copies).processes(1).crashes(0).to_string();
+    assert_eq!(
+        [0, 3, 9].map(told),
+        [1, 3, 4].map(|copies| format!(
+            "1 message × {copies} {} × 1 process × 0 crashes",
+            if copies == 1 { "copy" } else { "copies" }
+        ))
+    );
+}

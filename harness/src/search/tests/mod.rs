@@ -12,6 +12,8 @@ mod drawing;
 mod invariants;
 mod leaving_out;
 mod pinned;
+mod pinned_complete;
+mod pinned_search;
 mod regressing;
 mod scheduling;
 mod shrinking;

@@ -14,21 +14,11 @@ use super::{
 };
 use crate::{
     Delivery, DeliveryModel, Error, History, KeyValue, Messages, Searched,
+    machine::drawn::{digest, number},
     search::{Cases, Options, random::random, shrink},
     subject::Subject,
     world::{Boot, World},
 };
-
-/// How many there are, and a hash of them that no version of a library changes: FNV-1a.
-fn digest(lines: impl IntoIterator<Item = String>) -> (usize, String) {
-    let (mut count, mut hash) = (0, 0xcbf2_9ce4_8422_2325_u64);
-    for line in lines {
-        count += 1;
-        let bytes = line.bytes().chain([b'\n']);
-        hash = bytes.fold(hash, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-    }
-    (count, format!("{hash:016x}"))
-}
 
 fn faults(histories: &[History]) -> impl Iterator<Item = String> {
     histories.iter().map(|history| {
@@ -56,10 +46,6 @@ where
 
 fn three(model: DeliveryModel) -> Options {
     Options { model, processes: 3, skips: false, ..options(3, 2) }
-}
-
-fn number((count, hash): (usize, String)) -> String {
-    format!("{count} {hash}")
 }
 
 #[test]

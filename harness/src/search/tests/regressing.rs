@@ -50,9 +50,25 @@ fn a_history_is_kept_once_and_read_back() {
         assert_eq!(file.remember(history, "m0 took effect twice\nby two deliveries"), None);
     }
     assert_eq!(histories(&file), [one, other]);
+    assert_eq!(file.load().entries.iter().map(|entry| entry.line).collect::<Vec<_>>(), [5, 12]);
     let text = fs::read_to_string(file.path()).unwrap();
     assert!(text.contains("# m0 took effect twice\n# by two deliveries\nredeliver-history 1\n"), "{text}");
+    assert!(text.starts_with("# Histories that broke bank::credit. They are replayed"), "{text}");
     assert_eq!(fs::read_dir(&place.0).unwrap().count(), 1, "nothing is left beside it");
+}
+
+#[test]
+fn a_history_begins_at_a_line_of_its_own_whether_or_not_the_file_ended_with_one() {
+    let place = Place::new("last-line");
+    fs::create_dir_all(&place.0).unwrap();
+    let texts = ["# mine", "# mine\n"].map(|before| {
+        let file = place.of("ends");
+        fs::write(file.path(), before).unwrap();
+        assert_eq!(file.remember(&with(""), "found"), None);
+        fs::read_to_string(file.path()).unwrap()
+    });
+    assert!(texts[0].starts_with("# mine\n\n# found\nredeliver-history"), "{}", texts[0]);
+    assert_eq!(texts[0], texts[1]);
 }
 
 #[test]
@@ -129,4 +145,20 @@ fn what_was_found_before_is_replayed_first() {
     assert_eq!(again.fails, Some(history(subject, 1, "overlap m0#1.2\n")));
     assert_eq!(again.replayed, 2);
     assert!(again.warnings[0].contains("cannot be replayed any more"), "{:?}", again.warnings);
+}
+
+#[test]
+fn what_cannot_be_judged_does_not_end_what_is_replayed() {
+    let subject = &mut toys::subject(async |kv: &crate::KeyValue, m: &crate::Delivery<i64>| {
+        while kv.get("ready").await?.is_none() {}
+        kv.add("balance", *m.payload()).await.map(drop)
+    });
+    let place = Place::new("unclear");
+    let file = place.of("unclear");
+    for faults in ["", "crash m0#1.1\n"] {
+        file.remember(&history(subject, 1, faults), "it never ends");
+    }
+    let again = replay_again(subject, &mut AnyOrder::default(), &file.load().entries).unwrap();
+    assert_eq!((again.fails, again.replayed), (None, 2));
+    assert!(again.inconclusive.is_some_and(|why| !why.is_empty()));
 }
