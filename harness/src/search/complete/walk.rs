@@ -154,7 +154,7 @@ impl Walk {
 
     fn choose(&mut self, open: &Open) -> Option<Choice> {
         if self.depth == self.nodes.len() {
-            let node = self.node(*open);
+            let node = self.node();
             self.nodes.push(node);
         }
         // Where the clock moved, everybody had found a lock taken.
@@ -181,14 +181,14 @@ impl Walk {
         current
     }
 
-    fn node(&self, open: Open) -> Node {
+    fn node(&self) -> Node {
         let Some(parent) = self.nodes.last() else {
-            return Node { open, crashes_left: self.scope.crashes, ..Node::default() };
+            return Node { crashes_left: self.scope.crashes, ..Node::default() };
         };
         let crashed = matches!(parent.current, Some(Choice::Crash(_)));
         let crashes_left = parent.crashes_left - usize::from(crashed);
         let sleep = if self.scope.reduces { parent.sleeps_on() } else { Vec::new() };
-        Node { open, crashes_left, sleep, ..Node::default() }
+        Node { crashes_left, sleep, ..Node::default() }
     }
 
     /// Who went on last, if anybody did.
@@ -217,7 +217,6 @@ impl Walk {
             }
             (None, Some(process)) if !acted => {
                 node.current = None;
-                node.open.steps &= !(1 << process);
                 self.waits_for[process].clone_from(&scratch);
                 self.tried_in_vain = true;
             }
