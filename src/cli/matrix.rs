@@ -58,8 +58,11 @@ impl Matrix {
     /// How much was searched.
     fn depth(&self) -> String {
         let faults = words::counted(self.much.faults.map_or(cells::USUAL_FAULTS as u64, u64::from), "fault");
-        let random = words::counted(self.much.cases, "random history");
-        format!("every history with up to {faults}, or as many as a twin is charged with; then {random}")
+        let random = match self.much.cases {
+            0 => String::new(),
+            cases => format!("; then {}", words::counted(cases, "random history")),
+        };
+        format!("every history with up to {faults}, or as many as a twin is charged with{random}")
     }
 
     fn models(&self) -> Vec<DeliveryModel> {

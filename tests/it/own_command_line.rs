@@ -110,6 +110,7 @@ strategy       at-most-once  at-least-once  request-reply    kafka            ka
 one-step       (holds)       holds          (holds)          (holds)          (holds)
   marks-first  (holds)       lost, 1 fault  (lost, 1 fault)  (lost, 1 fault)  (lost, 1 fault)
 
+every history with up to 1 fault, or as many as a twin is charged with; then 16 random histories
 all 2 as expected; what stands in brackets is not judged
 ";
     assert_eq!((out.as_str(), err.as_str(), exit), (as_expected, "", Exit::Holds));
@@ -129,12 +130,38 @@ all 2 as expected; what stands in brackets is not judged
     assert_eq!(exit, Exit::Inconclusive);
 }
 
+/// Takes the third delivery for the first: it takes two faults.
+fn forgets_after_two() -> Prepared {
+    Harness::new(shop()).prepare(1..1000i64, async |shop: &KeyValue, m: &Delivery<i64>| {
+        let order = shop.begin().await?;
+        let times = order.add(m.id(), 1).await?;
+        if times == 1 || times == 3 {
+            order.add("orders", *m.payload()).await?;
+        }
+        order.commit().await
+    })
+}
+
+#[test]
+fn a_twin_is_searched_under_all_models_as_far_as_it_is_charged_under_one() {
+    let charge =
+        Charge { model: DeliveryModel::at_least_once(), store: "", anomalies: vec!["twice".to_owned()], faults: 2 };
+    let twin = Checked::new("forgets", "counts to two", forgets_after_two).twin_of("one-step").charged(charge);
+    let (out, _, exit) =
+        run([correct(), twin], &["matrix", "--model", "at-least-once", "--model", "kafka", "--cases", "0"]);
+    assert_eq!(exit, Exit::Holds, "{out}");
+    assert!(out.contains("\n  forgets  twice, 2 faults  (twice, 2 faults)\n"), "{out}");
+}
+
 #[test]
 fn without_a_command_it_is_a_matrix() {
     let table = || [correct(), twin("lost")];
     let (out, _, exit) = run(table(), &[]);
     assert_eq!((&out, exit), (&run(table(), &["matrix"]).0, Exit::Holds));
     assert!(out.ends_with("as expected; what stands in brackets is not judged\n"), "{out}");
+    assert!(out.contains("\nevery history with up to 1 fault, "), "{out}");
+    let (deeper, ..) = run(table(), &["matrix", "--faults", "2"]);
+    assert!(deeper.contains("\nevery history with up to 2 faults, "), "{deeper}");
 }
 
 #[test]
@@ -148,7 +175,8 @@ fn a_matrix_has_the_rows_and_columns_that_were_asked_for_and_the_lines_that_repl
     let lines: Vec<&str> = out.lines().collect();
     assert_eq!(lines[..3], ["strategy       at-least-once", "  marks-first  lost, 1 fault", ""]);
     assert!(lines[3].starts_with("shop replay 'r1:marks-first;at-least-once;m0="), "{out}");
-    assert_eq!(lines[4..], ["", "all 1 as expected"]);
+    let depth = "every history with up to 1 fault, or as many as a twin is charged with";
+    assert_eq!(lines[4..], ["", depth, "all 1 as expected"]);
 }
 
 #[test]

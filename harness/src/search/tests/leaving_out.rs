@@ -8,7 +8,6 @@ use std::{
         Mutex,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
 };
 
 use rustc_hash::FxHasher;
@@ -125,7 +124,7 @@ fn remembers() -> impl Subject {
 }
 
 /// Looks at the clock, and does what it always does.
-async fn looks_at_the_clock(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
+pub(super) async fn looks_at_the_clock(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
     let _ = m.now();
     toys::atomic(kv, m).await
 }
@@ -143,7 +142,7 @@ pub(super) fn wrongs(subject: &mut dyn Subject, options: &Options) -> BTreeMap<(
     fewest
 }
 
-fn skips_change_nothing(subject: &mut dyn Subject, messages: usize, faults: usize) {
+pub(super) fn skips_change_nothing(subject: &mut dyn Subject, messages: usize, faults: usize) {
     let with = options(messages, faults);
     let without = Options { skips: false, ..with.clone() };
     assert_eq!(wrongs(subject, &with), wrongs(subject, &without));
@@ -163,48 +162,6 @@ fn what_is_skipped_changes_nothing() {
     skips_change_nothing(&mut remembers(), 2, 2);
     skips_change_nothing(&mut toys::subject(harmed_by_an_earlier_meeting), 2, 2);
     skips_change_nothing(&mut remembers_a_meeting(), 2, 2);
-}
-
-/// Takes a lease by its own clock, and looks at it again before it applies.
-async fn leases(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
-    kv.get("setting").await?;
-    let until = kv.get("until").await?.and_then(|until| until.parse().ok()).map_or(Duration::ZERO, Duration::from_secs);
-    if until > m.now() {
-        return Err(Error::other("somebody is at it"));
-    }
-    kv.put("until", &(m.now() + Duration::from_secs(30)).as_secs().to_string()).await?;
-    if kv.get(m.id()).await?.is_none() {
-        kv.add("balance", *m.payload()).await?;
-        kv.put(m.id(), "seen").await?;
-    }
-    kv.put("until", "0").await
-}
-
-/// Marks for ten seconds in a transaction that waits for its lock, after looks at what does not expire.
-async fn marks_for_a_while(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
-    kv.get("setting").await?;
-    let tx = kv.begin().await?;
-    if tx.put_if_absent(m.id(), "seen", Some(Duration::from_secs(10))).await? {
-        tx.get("setting").await?;
-        tx.add("balance", *m.payload()).await?;
-    }
-    tx.commit().await
-}
-
-#[test]
-fn what_is_skipped_changes_nothing_where_somebody_looks_at_a_clock() {
-    skips_change_nothing(&mut toys::subject(leases), 1, 2);
-    skips_change_nothing(&mut toys::subject(marks_for_a_while), 1, 2);
-    skips_change_nothing(&mut toys::subject(toys::forgets), 1, 2);
-    skips_change_nothing(&mut toys::subject(looks_at_the_clock), 1, 2);
-    skips_change_nothing(&mut toys::subject_at(Isolation::Snapshot, marks_for_a_while), 2, 1);
-}
-
-#[test]
-fn the_clock_jumps_as_late_as_it_can() {
-    let (some, _) = search(&mut toys::subject(leases), &options(1, 2));
-    let (all, _) = search(&mut toys::subject(leases), &Options { skips: false, ..options(1, 2) });
-    assert!(some.searched.total() * 2 < all.searched.total(), "{some:?} of {all:?}");
 }
 
 #[test]
@@ -247,8 +204,6 @@ fn what_is_skipped_changes_nothing_in_larger_searches() {
     skips_change_nothing(&mut toys::subject(toys::overwrites), 3, 3);
     skips_change_nothing(&mut toys::subject(toys::forgets), 2, 2);
     skips_change_nothing(&mut toys::subject(toys::blind), 3, 3);
-    skips_change_nothing(&mut toys::subject(leases), 2, 2);
-    skips_change_nothing(&mut toys::subject(marks_for_a_while), 2, 2);
 }
 
 /// Tells the balance that it came to, and how often it was asked.

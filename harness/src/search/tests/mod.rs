@@ -10,6 +10,7 @@ mod deadlines;
 mod discovery;
 mod drawing;
 mod invariants;
+mod jumping;
 mod leaving_out;
 mod pinned;
 mod pinned_complete;

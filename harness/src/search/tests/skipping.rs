@@ -14,13 +14,13 @@ use crate::{
     oracle::Judgement,
     search::{
         Judge, by_fault_count,
-        skip::{CrashRun, Jumps, Met, Seen},
+        skip::{CrashRun, Met, Seen},
     },
     subject::{Job, Subject},
     world::{Boot, World},
 };
 
-fn replay(events: Vec<Event>) -> Replay {
+pub(super) fn replay(events: Vec<Event>) -> Replay {
     Replay {
         state: Observation::default(),
         broken: None,
@@ -92,96 +92,6 @@ fn where_nobody_can_tell_how_far_a_delivery_came_no_crash_repeats_another() {
     assert!(repeats(&two));
     two.waited_elsewhere = true;
     assert!(!repeats(&two));
-}
-
-/// A step with this number of a delivery of the first message.
-fn nth(delivery: u32, number: u32, facts: Facts) -> Event {
-    let at = DeliveryName::new(0, delivery).operation(number);
-    Event::Step { at, process: Process::new(0, 0), facts, words: None }
-}
-
-fn blocked(delivery: u32, number: u32) -> Event {
-    let at = DeliveryName::new(0, delivery).operation(number);
-    Event::Blocked { at, process: Process::new(0, 0), until: Duration::ZERO, words: None }
-}
-
-/// Whether a jump before the event in this place comes to the same as one before the next.
-fn may_come_later(events: Vec<Event>, at: usize) -> bool {
-    let (history, replay) = (toys::history(&toys::subject(toys::atomic), 1, ""), replay(events));
-    let mut jumps = Jumps::new(&history, &replay);
-    (0..at).for_each(|at| jumps.passes(&replay, at));
-    jumps.repeats(&replay, at)
-}
-
-#[test]
-fn a_jump_of_the_clock_may_come_later_past_steps_with_which_nobody_looks() {
-    let none = Facts::default();
-    let past = |facts| may_come_later(vec![nth(1, 1, facts), nth(1, 2, none)], 0);
-    assert!(past(none));
-    assert!(past(Facts { changes: true, locks: true, uses: true, ..none }), "it matters to others, but not when");
-    for facts in [
-        Facts { looks: true, ..none },
-        Facts { deadline: Some(Duration::from_secs(1)), ..none },
-        Facts { gave_up: true, ..none },
-        Facts { suffered: Some(Injected::Fail), ..none },
-    ] {
-        assert!(!past(facts), "{facts:?}");
-    }
-    let (delivery, process) = (DeliveryName::new(0, 1), Process::new(0, 0));
-    assert!(may_come_later(vec![nth(1, 1, none), blocked(1, 2)], 0), "it is the same point, if it is not passed yet");
-    for next in [
-        nth(2, 1, none),
-        Event::Returned { delivery, process: process.clone(), answer: Answer::DONE },
-        Event::Delivered { delivery, process, origin: Origin::Overlap },
-        Event::Clock { to: Duration::from_secs(1) },
-    ] {
-        assert!(!may_come_later(vec![nth(1, 1, none), next.clone()], 0), "{next:?}");
-    }
-    assert!(!may_come_later(vec![nth(1, 1, none)], 0), "the record ends there");
-}
-
-#[test]
-fn while_somebody_waits_for_a_lock_it_matters_when_the_clock_jumps() {
-    let none = Facts::default();
-    let after = |before: Vec<Event>| {
-        let at = before.len();
-        may_come_later(before.into_iter().chain([nth(1, 1, none), nth(1, 2, none)]).collect(), at)
-    };
-    let (waiter, process) = (DeliveryName::new(0, 2), Process::new(1, 0));
-    assert!(after(vec![]));
-    assert!(!after(vec![blocked(2, 1)]));
-    assert!(after(vec![blocked(2, 1), nth(2, 1, none)]), "it has it");
-    assert!(after(vec![blocked(2, 1), Event::Crashed { process: process.clone(), lost: vec![waiter.into()] }]));
-    assert!(after(vec![blocked(2, 1), Event::Cancelled { task: waiter.into(), process }]));
-    assert!(!after(vec![blocked(2, 1), nth(2, 2, none)]), "another operation of it acted");
-}
-
-#[test]
-fn the_clock_does_not_jump_twice_before_anybody_looks() {
-    let none = Facts::default();
-    let at = DeliveryName::new(0, 1).operation(1);
-    let clock = || Event::Clock { to: Duration::from_secs(1) };
-    // Where each event stands: whether the last fault was a jump, and nobody looked since.
-    let just_jumped = |fault: Fault, events: Vec<Event>| -> Vec<bool> {
-        let mut history = toys::history(&toys::subject(toys::atomic), 1, "");
-        history.faults.push(fault);
-        let replay = Replay { acted: vec![Acted { fault: 0, position: 0 }], ..replay(events) };
-        let mut jumps = Jumps::new(&history, &replay);
-        let seen = |at| {
-            let jumped = jumps.has_just_jumped();
-            jumps.passes(&replay, at);
-            jumped
-        };
-        (0..replay.events.len()).map(seen).collect()
-    };
-    let jump = || Fault::Advance { at, by: Duration::from_secs(1) };
-    let looks = Facts { looks: true, ..none };
-    let steps = || vec![clock(), nth(1, 1, none), nth(1, 2, looks), nth(1, 3, none), nth(1, 4, none)];
-    assert_eq!(just_jumped(jump(), steps()), [false, false, true, false, false]);
-    assert_eq!(just_jumped(Fault::Fail { at }, steps()), [false; 5]);
-    let mut another = steps();
-    another[1] = nth(2, 1, none);
-    assert_eq!(just_jumped(jump(), another), [false; 5], "the jump took the operation away");
 }
 
 #[test]
