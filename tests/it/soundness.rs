@@ -94,9 +94,9 @@ fn correct_strategies_hold_on_sqlite_with_three_messages() {
 
 #[test]
 fn correct_strategies_hold_on_the_key_value_store() {
-    for (messages, processes) in [(1, 1), (2, 2), (3, 3)] {
+    for (messages, processes, faults) in [(1, 1, 2), (2, 2, 2), (3, 3, 1)] {
         for store in [StoreKind::KeyValue, StoreKind::KeyValueAtSnapshot] {
-            hold_under_all(&Options { store, messages, processes, ..Options::default() });
+            hold_under_all(&Options { store, messages, processes, faults, ..Options::default() });
         }
     }
 }
