@@ -46,7 +46,8 @@ use crate::{
 /// How many histories were left out, or judged without the oracle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Skipped {
-    /// Faults that were not added, since what they come to is known: such a history is not replayed, nor is any made from it.
+    /// Faults that were not added, since what they come to is known: such a history is not judged, nor is any made from it but
+    /// with faults that strike the very place of its last jump.
     pub(crate) untried: u64,
     /// Replays with the trace of an earlier one; not judged again.
     pub(crate) judged: u64,
