@@ -57,7 +57,8 @@ impl Matrix {
 
     /// How much was searched.
     fn depth(&self) -> String {
-        let faults = words::counted(self.much.faults.map_or(cells::USUAL_FAULTS as u64, u64::from), "fault");
+        let faults =
+            words::counted(self.much.faults.map_or(cells::FAULTS_WHERE_NOBODY_SAYS as u64, u64::from), "fault");
         let random = match self.much.cases {
             0 => String::new(),
             cases => format!("; then {}", words::counted(cases, "random history")),

@@ -160,8 +160,10 @@ impl Walk<'_> {
         let goes_on = count < self.options.faults;
         for Reached { workload: at, faults, only_at } in frontier {
             let mut history = self.history(&workloads[*at], faults);
-            let parent = self.subject.run(Job::Replay(&history), Detail::Lulls)?;
+            // What strikes the very place of the last fault comes before any lull.
             let skips_lulls = self.options.skips && only_at.is_none();
+            let detail = if skips_lulls { Detail::Lulls } else { Detail::Facts };
+            let parent = self.subject.run(Job::Replay(&history), detail)?;
             let known = if skips_lulls { self.expanded.known_from(*at, count, &parent) } else { usize::MAX };
             for Candidate { fault, at: strikes, repeats } in self.candidates(&history, &parent) {
                 if only_at.is_some() && fault.coordinate() != *only_at {

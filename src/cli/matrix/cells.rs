@@ -28,7 +28,7 @@ pub(in crate::cli) struct Came {
 
 /// So many faults are searched in a matrix where nothing is charged and nobody says. It is to be there in seconds, and each fault
 /// more is twenty times the histories.
-pub(super) const USUAL_FAULTS: usize = 1;
+pub(super) const FAULTS_WHERE_NOBODY_SAYS: usize = 1;
 
 /// The cells of these strategies, or of all if none is named: strategy by strategy, store by store, model by model.
 pub(super) fn of<'a>(
@@ -48,7 +48,9 @@ pub(super) fn of<'a>(
                     (Some(charge), _) => charge.faults,
                     (None, Some(_)) => how.faults,
                     // What it takes on one store, under one model, a twin may take on all.
-                    (None, None) => checked.charges.iter().map(|charge| charge.faults).max().unwrap_or(USUAL_FAULTS),
+                    (None, None) => {
+                        checked.charges.iter().map(|charge| charge.faults).max().unwrap_or(FAULTS_WHERE_NOBODY_SAYS)
+                    }
                 };
                 cells.push(Cell { checked, on, charge, how });
             }
