@@ -27,8 +27,7 @@ use crate::{
 /// What cannot be controlled makes the verdict [`Verdict::Inconclusive`], by its name: `spawn_blocking`, `spawn_local`, real
 /// I/O outside of [`step`](redeliver_point::step). A `select!` without `biased;` chooses at random: it is found out when
 /// a history is replayed. The clock is seen to be looked at where a handler waits for a timer, not where it asks
-/// `tokio::time::Instant::now()`: what is to expire by that needs a timer somewhere, or [`Delivery::now`]. A task that spins on
-/// `yield_now` while everybody else waits for time to pass hangs, as it does under tokio's own paused clock.
+/// `tokio::time::Instant::now()`: that has to be said, by [`reads_clock`](Harness::reads_clock). A task that spins on `yield_now` while everybody else waits for time to pass hangs, as it does under tokio's own paused clock.
 ///
 /// ```
 /// use redeliver_harness::{Delivery, Harness, KeyValue, Verdict};
@@ -136,6 +135,37 @@ impl<S: Store, C: 'static> Harness<S, C> {
     #[must_use]
     pub fn always(mut self, label: &str, holds: impl Fn(&Observation) -> bool + Send + Sync + 'static) -> Self {
         self.invariants.add(label, holds);
+        self
+    }
+
+    /// The handler, or what it spawned, asks `tokio::time::Instant::now()`. Each of its steps counts as a look at the clock
+    /// then: the clock is made to jump wherever it is left to itself otherwise, and more histories are searched.
+    ///
+    /// Not needed for what waits for a timer, reads a time to live of the store, or asks [`Delivery::now`]: these looks are seen.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use redeliver_harness::{Delivery, Error, Harness, KeyValue, Verdict};
+    /// use tokio::time::Instant;
+    ///
+    /// /// Drops what takes too long, after it has marked it.
+    /// async fn credit(bank: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
+    ///     let began = Instant::now();
+    ///     let tx = bank.begin().await?;
+    ///     if tx.put_if_absent(m.id(), "seen", None).await? && began.elapsed() < Duration::from_secs(30) {
+    ///         tx.add("balance", *m.payload()).await?;
+    ///     }
+    ///     tx.commit().await
+    /// }
+    ///
+    /// let check = || Harness::new(KeyValue::new("bank").observe_key("balance"));
+    /// assert!(matches!(check().verdict(1..1000i64, credit), Verdict::Holds(_)));
+    /// assert!(matches!(check().reads_clock().verdict(1..1000i64, credit), Verdict::Violated(_)));
+    /// ```
+    #[must_use]
+    pub fn reads_clock(mut self) -> Self {
+        self.options.reads_clock = true;
         self
     }
 
@@ -354,7 +384,13 @@ impl<S: Store, C: 'static> Harness<S, C> {
         let state = self.options.contract.bounded.iter().map(|bound| Arc::clone(&bound.part)).collect();
         let world = World::new(self.store, self.boot, messages.into(), handler).keeping(state);
         Prepared::new(
-            Box::new(world.holding(self.invariants).contrasting(contrasts).recalling(self.options.contract.recalls())),
+            Box::new(
+                world
+                    .holding(self.invariants)
+                    .looking_unseen(self.options.reads_clock)
+                    .contrasting(contrasts)
+                    .recalling(self.options.contract.recalls()),
+            ),
             self.options,
         )
     }

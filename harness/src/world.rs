@@ -109,6 +109,8 @@ struct Body<S: Store, C, P, F> {
     last: usize,
     habits: Habits,
     invariants: Invariants,
+    /// The handler looks at a clock where nobody sees it.
+    looks_unseen: bool,
     /// The parts of what is observed that are the handler's own: they are counted, and not compared.
     state: Vec<Arc<str>>,
     recalls: Recalled,
@@ -136,6 +138,7 @@ struct Stage<'a, S: Store, C, P, F> {
     messages: Vec<Arc<Message<P>>>,
     processes: Vec<Option<Rc<C>>>,
     invariants: &'a Invariants,
+    looks_unseen: bool,
     state: &'a [Arc<str>],
     recalls: Recalled,
     losses: &'a Arc<[(Label, Loss)]>,
@@ -160,6 +163,7 @@ impl<S: Store, C, P, F> World<S, C, P, F> {
                 last: 0,
                 habits: Habits::default(),
                 invariants: Invariants::default(),
+                looks_unseen: false,
                 state: Vec::new(),
                 recalls: Recalled::default(),
                 losses,
@@ -182,6 +186,12 @@ impl<S: Store, C, P, F> World<S, C, P, F> {
     /// The same, where a verdict depends on when and how deliveries ended.
     pub(crate) fn recalling(mut self, recalls: Recalled) -> Self {
         self.body.recalls = recalls;
+        self
+    }
+
+    /// The same, where the handler may look at a clock where nobody sees it.
+    pub(crate) fn looking_unseen(mut self, looks: bool) -> Self {
+        self.body.looks_unseen = looks;
         self
     }
 
@@ -295,6 +305,7 @@ where
             messages,
             processes: (0..history.processes).map(|_| None).collect(),
             invariants: &self.invariants,
+            looks_unseen: self.looks_unseen,
             state: &self.state,
             recalls: self.recalls,
             losses: &self.losses,
@@ -393,6 +404,10 @@ where
 
     fn forget(&mut self, store: Label, loss: Loss, count: u32) -> bool {
         self.store.forget(store, loss, count)
+    }
+
+    fn look_unseen(&self) -> bool {
+        self.looks_unseen
     }
 
     fn has_invariants(&self) -> bool {

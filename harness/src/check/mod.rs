@@ -44,6 +44,8 @@ pub(crate) struct Options {
     /// Only faults of these kinds are searched, by their words; of every kind where none is named. Random ones are of all.
     pub(crate) only: &'static [&'static str],
     pub(crate) skips: bool,
+    /// The handler looks at a clock where nobody sees it.
+    pub(crate) reads_clock: bool,
     /// Set for a complete search, instead of the one by fault count and the random one.
     pub(crate) complete: Option<Bounds>,
     /// Is told how far that is.
@@ -69,6 +71,7 @@ impl Default for Options {
             faults: 2,
             only: &[],
             skips: true,
+            reads_clock: false,
             complete: None,
             watcher: None,
             random: Cases { count: 256, seed: 0 },

@@ -177,6 +177,9 @@ impl Run<'_> {
             }
             self.record(at, report)?;
         }
+        if self.looks_unseen {
+            self.desk.clock().note_read();
+        }
         self.note_looks(at, &mut uses, asked);
         self.note_supply(at, &uses);
         self.after_poll(at);
@@ -208,6 +211,8 @@ impl Run<'_> {
                 if self.detail == Detail::Watched && facts.changes {
                     facts.observed_change = self.observed_change()?;
                 }
+                facts.reads_clock |= self.looks_unseen;
+                facts.uses |= self.looks_unseen;
                 if facts.reads_clock {
                     self.desk.clock().note_read();
                 }

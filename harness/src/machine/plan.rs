@@ -121,6 +121,11 @@ pub(crate) trait Handlers {
         Recalled::default()
     }
 
+    /// Whether they look at a clock where nobody sees it.
+    fn look_unseen(&self) -> bool {
+        false
+    }
+
     /// Whether there are invariants of the user's.
     fn has_invariants(&self) -> bool {
         false

@@ -81,6 +81,8 @@ pub(super) struct Run<'a> {
     pub(super) spawned: usize,
     /// A handler spawned something, or waits for something that is not ours.
     pub(super) touched: bool,
+    /// Handlers look at a clock where nobody sees it: each step is taken for a look.
+    pub(super) looks_unseen: bool,
     /// There are invariants, and this is no reference run.
     pub(super) has_invariants: bool,
     /// How many events there were when they were looked at.
@@ -162,6 +164,7 @@ impl<'a> Run<'a> {
         runtime: &'a Runtime,
     ) -> Self {
         Self {
+            looks_unseen: handlers.look_unseen(),
             has_invariants: plan.turns.is_none() && handlers.has_invariants(),
             looked_at: 0,
             broken: None,

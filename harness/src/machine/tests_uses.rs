@@ -177,3 +177,13 @@ fn of_several_steps_in_one_hand_over_nobody_knows_with_which_one_draws() {
     let mut subject = World::new(store, Boot::handles(), Messages::from(1..1000_i64), handler);
     assert_eq!(told(&mut subject, Detail::Facts, vec![]), "1u 2u");
 }
+
+#[test]
+fn where_nobody_sees_it_each_step_is_taken_for_a_look() {
+    let handler = async |kv: &KeyValue, m: &Delivery<i64>| {
+        kv.get("a").await?;
+        kv.put(m.id(), "1").await
+    };
+    let world = World::new(KeyValue::new("bank"), Boot::handles(), Messages::from(1..1000_i64), handler);
+    assert_eq!(told(&mut world.looking_unseen(true), Detail::Facts, vec![]), "1lu 2lu");
+}

@@ -1,6 +1,8 @@
 //! The clock jumps as late as it can, and nothing is lost by it.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, sync::Mutex, time::Duration};
+
+use tokio::time::Instant;
 
 use super::{
     leaving_out::{looks_at_the_clock, skips_change_nothing},
@@ -8,10 +10,12 @@ use super::{
     toys::{self, options, search},
 };
 use crate::{
-    Delivery, Error, Isolation, KeyValue, Process,
+    Delivery, Error, Isolation, KeyValue, Messages, Process,
     history::{DeliveryName, Fault},
     machine::trace::{Acted, Answer, Event, Facts, Injected, Origin, Replay},
     search::{Options, skip::Jumps},
+    subject::Subject,
+    world::{Boot, World},
 };
 
 /// A step with this number of a delivery of the first message.
@@ -137,6 +141,43 @@ fn what_is_skipped_changes_nothing_where_somebody_looks_at_a_clock() {
     skips_change_nothing(&mut toys::subject(toys::forgets), 1, 2);
     skips_change_nothing(&mut toys::subject(looks_at_the_clock), 1, 2);
     skips_change_nothing(&mut toys::subject_at(Isolation::Snapshot, marks_for_a_while), 2, 1);
+}
+
+/// Drops what takes too long after the look with which it began, by a clock that nobody sees it look at.
+async fn drops_what_is_overdue(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
+    let began = Instant::now();
+    let seen = kv.get(m.id()).await?;
+    kv.get("setting").await?;
+    if seen.is_none() && began.elapsed() < Duration::from_secs(30) {
+        kv.add("balance", *m.payload()).await?;
+    }
+    kv.put(m.id(), "seen").await
+}
+
+/// A process that remembers for a minute what it handled, by the same clock.
+fn remembers_for_a_minute() -> impl Subject {
+    type Worker = (KeyValue, Mutex<BTreeMap<String, Instant>>);
+    let boot = Boot::with(|kv| (kv, Mutex::default()));
+    let store = KeyValue::new("bank").observe_prefix("balance");
+    World::new(store, boot, Messages::from(1..1000_i64), async |(kv, handled): &Worker, m: &Delivery<i64>| {
+        let now = Instant::now();
+        let minute = Duration::from_secs(60);
+        let since = handled.lock().expect("nobody panics").get(m.id()).copied();
+        if since.is_none_or(|since| now - since > minute) {
+            kv.add("balance", *m.payload()).await?;
+            handled.lock().expect("nobody panics").insert(m.id().to_owned(), now);
+        }
+        kv.get("setting").await.map(drop)
+    })
+    .looking_unseen(true)
+}
+
+#[test]
+fn what_is_skipped_changes_nothing_where_nobody_sees_who_looks_at_a_clock() {
+    let store = KeyValue::new("bank").observe_prefix("balance");
+    let drops = World::new(store, Boot::handles(), Messages::from(1..1000_i64), drops_what_is_overdue);
+    skips_change_nothing(&mut drops.looking_unseen(true), 1, 2);
+    skips_change_nothing(&mut remembers_for_a_minute(), 1, 2);
 }
 
 #[test]
