@@ -71,7 +71,9 @@ pub(super) fn all(cells: &[Cell<'_>], bar: ProgressDrawTarget) -> Vec<Came> {
     let work = |core: Option<CoreId>| {
         // A worker and the thread that it steps never run at once: on one core the one goes on where the other stops.
         // Where that cannot be had it takes longer, and no more.
-        core.map(core_affinity::set_for_current);
+        if let Some(core) = core {
+            core_affinity::set_for_current(core);
+        }
         loop {
             let taken = next.lock().expect("nobody panics with it").next();
             let Some((at, cell)) = taken else { return };
@@ -82,7 +84,8 @@ pub(super) fn all(cells: &[Cell<'_>], bar: ProgressDrawTarget) -> Vec<Came> {
         }
     };
     let workers = thread::available_parallelism().map_or(1, NonZero::get).min(cells.len());
-    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    // With fewer workers than cores others run there too, and the system knows better where there is room.
+    let cores = core_affinity::get_core_ids().filter(|cores| cores.len() <= workers).unwrap_or_default();
     thread::scope(|scope| {
         for worker in 0..workers {
             let (work, core) = (&work, cores.get(worker).copied());
