@@ -153,6 +153,8 @@ impl Run<'_> {
             return Ok(self.desk.waits_until(task).is_none());
         }
         self.take_turn(task)?;
+        // Up to where it stands next: behind an operation it can crash, whatever it does by itself before another one.
+        self.go_to_its_point(task)?;
         Ok(self.desk.waits_until(task).is_none())
     }
 

@@ -51,6 +51,8 @@ mod tests_rounds;
 #[cfg(test)]
 mod tests_spawned;
 #[cfg(test)]
+mod tests_supplied;
+#[cfg(test)]
 mod tests_tokio;
 #[cfg(test)]
 mod tests_uses;

@@ -107,7 +107,7 @@ impl Run<'_> {
             && self.queue.due(self.desk.clock().now(), &mut |_| true).is_none()
     }
 
-    pub(super) fn begin_round(&mut self, at: usize) -> Result<TaskId, Error> {
+    pub(super) fn begin_round(&mut self, at: usize) -> Result<(), Error> {
         let is_over = self.rounds_alone();
         let changes = self.changes;
         let round = &mut self.rounds[at];
@@ -123,7 +123,7 @@ impl Run<'_> {
         let given = self.given(0, Duration::ZERO);
         let body = self.handlers.begin_round(&process, work)?;
         self.tasks.push(Task::new(name.into(), Kind::Round(at), process, Some(body), given, self.turn));
-        Ok(self.tasks.len() - 1)
+        Ok(())
     }
 
     /// A round has returned, or panicked.

@@ -86,7 +86,8 @@ impl Run<'_> {
             return Ok(false);
         }
         if let Some(round) = self.due_round() {
-            return self.begin_round(round).map(|_| true);
+            self.begin_round(round)?;
+            return Ok(true);
         }
         let round = self.next_round().filter(|round| *round <= self.horizon());
         if self.jump_to_timer(round.unwrap_or_else(|| self.horizon())) {

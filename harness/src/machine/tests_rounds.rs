@@ -94,3 +94,19 @@ fn a_process_that_began_anew_does_its_work_again_though_nothing_changed() {
     let again = ["relay@p0#2 began 6s", "relay@p0#2 ended 6s"];
     assert_eq!(rounds(&stage.replay(1, &[crash(at(0, 1, 1))])), [once, again].concat());
 }
+
+#[test]
+fn a_round_that_looked_at_a_clock_is_not_seldom_where_it_changes_something() {
+    let stage = Stage::new(store(), async |kv: &KeyValue, _: &Given| {
+        kv.put_if_absent("lease", "1", Some(second(60))).await?;
+        sleep(second(4)).await;
+        Ok::<_, Error>(())
+    });
+    let mut stage = stage.every_second("relay", async |kv: &KeyValue| {
+        let _ = kv.get("lease").await;
+        let _ = kv.add("looked", 1).await;
+    });
+    let began: Vec<String> =
+        rounds(&stage.replay(1, &[])).into_iter().filter(|line| line.contains("began")).take(3).collect();
+    assert_eq!(began, ["relay@p0#1 began 1s", "relay@p0#2 began 2s", "relay@p0#3 began 3s"]);
+}

@@ -61,6 +61,8 @@ fn a_timer_fires_at_the_same_time_wherever_the_clock_stood_after_the_replay_befo
         assert_eq!((&*advanced[0], &*advanced[2]), ("clock 0.0015s", "clock 0.0035s"));
         let turn = Turn { at: Duration::from_micros(1_500), ..Turn::plain(0) };
         assert_eq!(steps(&stage.reference(1, &[turn]))[1], "clock 0.0035s", "and in a reference run");
+        let early = Fault::Advance { at: at(0, 1, 2), by: Duration::from_micros(300) };
+        stage.replay(1, &[early]);
     }
 }
 

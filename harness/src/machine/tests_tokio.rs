@@ -417,3 +417,16 @@ fn of_two_that_waited_for_a_lock_from_the_same_time_on_the_one_that_waited_first
     let gave_up = steps(&replay).into_iter().filter(|line| line.ends_with("conflict")).take(2);
     assert_eq!(gave_up.collect::<Vec<_>>(), ["m0#2.2 put a 1: conflict", "m0#1.2 put a 1: conflict"]);
 }
+
+#[test]
+fn a_thread_of_tokios_that_does_not_end_holds_nobody_up() {
+    let (lets_go, waits) = std::sync::mpsc::channel::<()>();
+    let waits = std::sync::Arc::new(std::sync::Mutex::new(waits));
+    let mut stage = Stage::new(store(), async move |kv: &KeyValue, _: &Given| {
+        let waits = std::sync::Arc::clone(&waits);
+        drop(tokio::task::spawn_blocking(move || waits.lock().is_ok_and(|waits| waits.recv().is_ok())));
+        kv.put("a", "1").await
+    });
+    assert!(matches!(stage.replay(1, &[]).end, End::Inconclusive(_)));
+    drop(lets_go);
+}

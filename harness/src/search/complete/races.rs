@@ -126,17 +126,15 @@ impl Walk {
         let Some(event) = self.nodes[first].event.clone() else { return };
         let mut kept: Vec<(usize, u16)> = Vec::new();
         let mut begins: u16 = 0;
-        let mut seen: u16 = 0;
         let later = (first + 1..self.depth()).filter_map(|at| self.nodes[at].event.as_ref());
         let last = (process, clock[process], clock);
         let later = later.filter_map(|event| Some((event.process?, event.number, &event.clock)));
         for (of, number, clock) in later.filter(|(.., clock)| !event.is_before(clock)).chain([last]) {
-            let is_first = seen & 1 << of == 0;
+            // What its own process did before is among that.
             let depends = |(process, number): &(usize, u16)| *number <= clock[*process];
-            if is_first && !kept.iter().any(depends) {
+            if !kept.iter().any(depends) {
                 begins |= 1 << of;
             }
-            seen |= 1 << of;
             kept.push((of, number));
         }
         let node = &mut self.nodes[first];

@@ -9,10 +9,12 @@ use std::{
 use super::*;
 use crate::{
     Contract, Delivery, Messages, Observation, Process, Store,
+    history::DeliveryName,
     machine::{
         Act, Operation, OperationTurn,
         footprint::{Access, row},
         operate, touches,
+        trace::{Answer, Event as MachineEvent, Settlement},
     },
     oracle::Oracle,
     world::{Boot, World},
@@ -121,4 +123,79 @@ fn bounds_are_as_large_as_they_are_told_to_be_but_for_what_nobody_can_search() {
             if copies == 1 { "copy" } else { "copies" }
         ))
     );
+}
+
+/// The same, and tells nobody what it touches.
+struct Silent(Rows);
+
+impl Store for Silent {
+    type Handle = Rows;
+
+    fn reset(&mut self) -> Result<(), Error> {
+        self.0.reset()
+    }
+
+    fn open(&mut self, process: &Process) -> Result<Rows, Error> {
+        self.0.open(process)
+    }
+
+    fn observe(&mut self, seen: &mut Observation) -> Result<(), Error> {
+        self.0.observe(seen)
+    }
+}
+
+#[test]
+fn where_a_store_does_not_tell_what_it_touches_everything_is_tried_in_every_order() {
+    fn completed<S: Store<Handle = Rows> + 'static>(store: S) -> Completed {
+        let handler = async |rows: &Rows, m: &Delivery<i64>| {
+            let (seen, row) = (m.id().to_owned(), m.id().to_owned());
+            operate(rows.process.clone().expect("it is a handle"), Transaction { rows, seen, row }).await;
+            Ok::<(), Error>(())
+        };
+        let mut subject = World::new(store, Boot::handles(), Messages::from(1..1000_i64), handler);
+        let bounds = Bounds::default().messages(2).processes(2).crashes(0);
+        let workloads = subject.workloads(2);
+        let workload = workloads.into_iter().find(|workload| workload.messages.len() == 2);
+        let history = bounds.history(workload.expect("there is one of two messages").messages);
+        let mut oracle = Oracle::new(Contract::strict());
+        let met = &mut |_: &Execution<'_>, _| ControlFlow::Continue(());
+        complete(&mut subject, &mut oracle, &history, &bounds, true, None, met).unwrap()
+    }
+    let (told, silent) = (completed(Rows::default()), completed(Silent(Rows::default())));
+    assert!(!told.blind && silent.blind && silent.executions > told.executions, "{told:?} {silent:?}");
+}
+
+/// Counts how often it is asked.
+#[derive(Default)]
+struct Asked(u32);
+
+impl Judge for Asked {
+    fn judge(&mut self, _: &mut dyn Subject, _: &History, _: &Replay) -> Result<Judgement, Error> {
+        self.0 += 1;
+        Ok(Judgement::Agrees)
+    }
+}
+
+#[test]
+fn executions_are_judged_apart_where_deliveries_were_answered_or_acknowledged_otherwise() {
+    let delivery = DeliveryName::new(0, 1);
+    let process = Process::new(0, 0);
+    let settled = |how| MachineEvent::Settled { delivery, process: process.clone(), how };
+    let returned = |answer| MachineEvent::Returned { delivery, process: process.clone(), answer };
+    let retry = || Answer::Retry("later".to_owned());
+    let judged = |executions: [MachineEvent; 2]| {
+        let handler = async |_: &Rows, _: &Delivery<i64>| Ok::<(), Error>(());
+        let mut subject = World::new(Rows::default(), Boot::handles(), Messages::from(1..1000_i64), handler);
+        let history = Bounds::default().history(subject.workloads(1)[0].messages.clone());
+        let (mut judged, mut judge) = (judged::Judged::default(), Asked::default());
+        for event in executions {
+            let replay = crate::search::tests::skipping::replay(vec![event]);
+            judged.judge(&mut subject, &mut judge, &Execution { history: &history, replay: &replay }).unwrap();
+        }
+        judge.0
+    };
+    assert_eq!(judged([settled(Settlement::Acked), settled(Settlement::Acked)]), 1);
+    assert_eq!(judged([settled(Settlement::Acked), settled(Settlement::Unheard)]), 2);
+    assert_eq!(judged([settled(Settlement::AckedEarly), settled(Settlement::Unheard)]), 2);
+    assert_eq!(judged([returned(Answer::DONE), returned(retry())]), 2);
 }

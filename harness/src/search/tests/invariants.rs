@@ -95,3 +95,31 @@ fn a_broken_invariant_is_found_with_as_few_faults_and_shrinks_to_itself() {
         assert_eq!(replay.observation.value("balance:alarm"), None, "and is no more");
     }
 }
+
+#[test]
+fn the_first_invariant_that_breaks_is_noted_with_the_event_that_broke_it() {
+    let broken = |holds: fn(&crate::Observation) -> bool| {
+        let mut invariants = Invariants::default();
+        invariants.add("it holds", holds);
+        let store = KeyValue::new("bank").observe_prefix("balance");
+        let handler = async |kv: &KeyValue, _: &Delivery<i64>| {
+            kv.get("balance:0").await?;
+            kv.add("balance:0", 1).await?;
+            kv.get("balance:0").await.map(drop)
+        };
+        let mut subject = World::new(store, Boot::handles(), Messages::from(1..1000_i64), handler).holding(invariants);
+        let history = toys::history(&subject, 2, "");
+        let replay = subject.run(Job::Replay(&history), Detail::Facts).unwrap();
+        let changes = replay.events.iter().enumerate().filter_map(|(at, event)| match event {
+            crate::machine::trace::Event::Step { facts, .. } if facts.changes => Some(at + 1),
+            _ => None,
+        });
+        (replay.broken.map(|broken| broken.position), changes.collect::<Vec<_>>())
+    };
+    let (position, _) = broken(|seen| seen.value("balance:0").is_some());
+    assert_eq!(position, Some(0), "before anything happened, and whatever is so later");
+    let (position, changes) = broken(|seen| seen.value("balance:0").is_none());
+    assert_eq!(position, Some(changes[0]), "though it is broken by the second change too");
+    let (position, changes) = broken(|seen| seen.value("balance:0") != Some("2"));
+    assert_eq!(position, Some(changes[1]));
+}

@@ -5,6 +5,7 @@
 mod background;
 mod bytes;
 mod confirming;
+mod counted;
 mod counting;
 mod deadlines;
 mod discovery;
@@ -18,5 +19,6 @@ mod pinned_search;
 mod regressing;
 mod scheduling;
 mod shrinking;
-mod skipping;
+pub(super) mod skipping;
+mod striking;
 mod toys;

@@ -62,6 +62,7 @@ fn a_seed_draws_the_same_histories_from_one_version_to_the_next() {
         drawn(&mut world(store(), 2, toys::mark_first), &three(DeliveryModel::kafka())),
         drawn(&mut world(store().fails_over().evicts(), 0, toys::forgets), &skewed),
         drawn(&mut shop(), &three(repeats)),
+        drawn(&mut world(store(), 0, leases), &skewed),
     ];
     assert_eq!(
         told.map(number),
@@ -73,7 +74,8 @@ fn a_seed_draws_the_same_histories_from_one_version_to_the_next() {
             "400 6706d86381e8a589",
             "400 328ca2eddb8484d9",
             "400 47872be991872f8c",
-            "400 ae410856ca7f48d5"
+            "400 ae410856ca7f48d5",
+            "400 516814ab7b01b4e6"
         ]
     );
 }
