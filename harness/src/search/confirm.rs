@@ -215,5 +215,7 @@ mod tests {
         assert_eq!((there.many(3), there.simpler(&published[1])), (many, simpler));
         assert_eq!(there.ordering_key(&keyed, 0).unwrap().as_deref(), Some("account"));
         assert_eq!(there.ordering_key(&published[0], 0).unwrap(), published[0].ordering_key);
+        let mut idle = World::new(KeyValue::new("kv"), Boot::handles(), Messages::from(1..1000_i64), handler);
+        assert!(!Elsewhere { subject: &mut idle, difference: None }.has_background());
     }
 }

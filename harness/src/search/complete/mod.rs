@@ -14,6 +14,8 @@ mod progress;
 mod races;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_walk;
 mod walk;
 
 use std::ops::ControlFlow;

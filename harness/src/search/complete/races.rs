@@ -47,8 +47,7 @@ impl Walk {
             let waits_for = std::mem::take(&mut self.waits_for[process]);
             if !waits_for.is_empty() {
                 let own = self.clock_of(process);
-                let (mut clock, races) = self.races(process, &waits_for, &own);
-                clock[process] = own[process] + 1;
+                let (clock, races) = self.races(process, &waits_for, &own);
                 for first in races {
                     self.reverse(first, process, &clock);
                 }

@@ -17,7 +17,7 @@ use crate::{
     machine::trace::{Detail, Replay},
     oracle::{Judgement, Oracle, within_caps},
     search::{
-        Cases, Judge, Options, by_fault_count,
+        Cases, Drawer, Judge, Options, by_fault_count,
         random::random,
         random::{Came, MOST_FAULTS, decode::Decoder, shape::Shapes},
         shrink,
@@ -203,9 +203,19 @@ fn a_seed_makes_the_same_histories_and_more_of_them_begin_with_the_same() {
 }
 
 #[test]
-fn histories_of_a_later_stretch_are_others() {
-    let texts = texts(&histories(&mut toys::subject(toys::blind), 2 * 4_096, 7));
-    assert_ne!(texts[..4_096], texts[4_096..]);
+fn the_next_stretch_begins_where_one_has_4096_histories_and_has_a_number_of_its_own() {
+    let subject = &mut toys::subject(toys::blind);
+    let options = Options { skips: false, ..options(1, 2) };
+    let mut kept = Kept::default();
+    let cases = Cases { count: 4_096 + 3, seed: 7 };
+    random(subject, &mut kept, &options, cases, &mut Searched::default()).expect("the store works");
+    assert_eq!(kept.0.len(), 4_096 + 3);
+    let mut next = Drawer::new(subject, &options, 7, 1);
+    for history in &kept.0[4_096..] {
+        let drawn = next.next(subject).expect("the store works").expect("it can be searched");
+        assert_eq!(drawn, history);
+    }
+    assert_ne!(kept.0[..3], kept.0[4_096..]);
 }
 
 /// Expires after a minute, and notes when it was.

@@ -12,6 +12,7 @@ mod discovery;
 mod drawing;
 mod invariants;
 mod jumping;
+mod learning;
 mod leaving_out;
 mod pinned;
 mod pinned_complete;

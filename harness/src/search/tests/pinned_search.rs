@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use super::toys::{options, search};
+use super::toys::{self, options, search};
 use crate::{
-    Delivery, DeliveryModel, KeyValue, Messages,
+    Delivery, DeliveryModel, Error, KeyValue, Messages,
     machine::{
         Background,
         drawn::{Draws, digest, number},
@@ -71,4 +71,19 @@ fn the_same_histories_of_two_messages_and_a_fault_are_searched() {
 #[test]
 fn the_same_histories_of_a_message_and_two_faults_are_searched() {
     assert_eq!(told(16..24, DeliveryModel::at_least_once(), 1, 2), "2295 24ef9d75cbc7c285");
+}
+
+/// Looks twice, and at the clock when all is done.
+async fn looks_late(kv: &KeyValue, m: &Delivery<i64>) -> Result<(), Error> {
+    kv.get("setting").await?;
+    toys::blind(kv, m).await?;
+    let _ = m.now();
+    Ok(())
+}
+
+#[test]
+fn the_same_failures_and_jumps_are_searched_of_which_there_are_three() {
+    let options = Options { only: &["fail", "advance"], ..options(1, 3) };
+    let (search, _) = search(&mut toys::subject(looks_late), &options);
+    assert_eq!((search.searched.histories, search.skipped.untried), (vec![1, 12, 47, 107], 159));
 }

@@ -113,6 +113,17 @@ fn a_file_that_cannot_be_written_is_a_warning() {
     assert_eq!(Regressions::new(&closed, "test").remember(&with(""), "").is_some(), is_closed);
 }
 
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_there_and_cannot_be_read_is_no_file_to_begin() {
+    let place = Place::new("unreadable");
+    fs::create_dir_all(&place.0).unwrap();
+    let file = place.of("circle");
+    std::os::unix::fs::symlink(file.path(), file.path()).unwrap();
+    assert!(file.remember(&with(""), "").is_some_and(|warning| warning.contains("circle.txt cannot be written")));
+    assert!(fs::symlink_metadata(file.path()).unwrap().is_symlink(), "it was left as it is");
+}
+
 #[test]
 fn tests_that_run_at_once_do_no_harm_to_each_other() {
     let place = Place::new("at-once");

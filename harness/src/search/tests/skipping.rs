@@ -9,11 +9,14 @@ use super::{
 };
 use crate::{
     Delivery, Effects, Error, History, KeyValue, Messages, Observation, Process,
-    history::{Coordinate, DeliveryName, Fault},
+    history::{Coordinate, DeliveryName, Fault, Published},
     machine::trace::{Acted, Answer, Detail, End, Event, Facts, Fate, Injected, Origin, Replay, Supplied},
     oracle::Judgement,
     search::{
-        Judge, by_fault_count,
+        Judge,
+        alike::Alike,
+        by_fault_count,
+        by_fault_count::Reached,
         skip::{CrashRun, Jumps, Met, Seen},
     },
     subject::{Job, Subject},
@@ -230,6 +233,31 @@ fn the_clock_has_just_jumped_until_somebody_looks() {
         })
         .collect();
     assert_eq!(jumped, [false, false, true, true, false], "what comes after the last of them nobody knows");
+}
+
+#[test]
+fn a_workload_that_was_left_out_is_taken_up_where_the_one_like_it_stands() {
+    let messages = Messages::from(1..1000_i64).ordering_keys(2);
+    let subject = World::new(KeyValue::new("bank"), Boot::handles(), messages, toys::atomic);
+    let workloads = subject.workloads(2);
+    let mut alike = Alike::of(&workloads, &options(2, 1));
+    let (left_out, searched): (Vec<usize>, Vec<usize>) = (0..workloads.len()).partition(|at| alike.leaves_out(*at));
+    assert!(!left_out.is_empty() && searched.len() > 1);
+    // Each stands behind a fault of its own, so that it can be told from the others.
+    let fault = |workload| Fault::LoseAck { delivery: DeliveryName::new(0, 1 + workload as u32) };
+    let stands = |workload| Reached { workload, faults: [fault(workload)].into(), only_at: None };
+    let taken_up = alike.no_longer(&searched.iter().map(|at| stands(*at)).collect::<Vec<_>>());
+    assert_eq!(taken_up.iter().map(|reached| reached.workload).collect::<Vec<_>>(), left_out);
+    let keyless = |workload: usize| {
+        let messages = workloads[workload].messages.iter().cloned();
+        messages.map(|one| Published { ordering_key: None, ..one }).collect::<Vec<_>>()
+    };
+    for reached in taken_up {
+        let like =
+            searched.iter().find(|at| reached.faults[..] == [fault(**at)]).expect("it stands behind one of these");
+        assert_eq!(keyless(reached.workload), keyless(*like));
+    }
+    assert!(alike.no_longer(&[]).is_empty(), "once");
 }
 
 /// Says that it cannot say.
