@@ -75,8 +75,14 @@ fn while_somebody_waits_for_a_lock_it_matters_when_the_clock_jumps() {
     assert!(after(vec![]));
     assert!(!after(vec![blocked(2, 1)]));
     assert!(after(vec![blocked(2, 1), nth(2, 1, none)]), "it has it");
-    assert!(after(vec![blocked(2, 1), Event::Crashed { process: process.clone(), lost: vec![waiter.into()] }]));
-    assert!(after(vec![blocked(2, 1), Event::Cancelled { task: waiter.into(), process }]));
+    let crashed = |lost: DeliveryName| Event::Crashed { process: process.clone(), lost: vec![lost.into()] };
+    let cancelled = |task: DeliveryName| Event::Cancelled { task: task.into(), process: process.clone() };
+    let another = DeliveryName::new(0, 3);
+    for (own, other) in [(crashed(waiter), crashed(another)), (cancelled(waiter), cancelled(another))] {
+        assert!(after(vec![blocked(2, 1), own]), "it waits no more");
+        assert!(!after(vec![blocked(2, 1), other]), "it waits on");
+    }
+    assert!(!after(vec![blocked(2, 1), nth(3, 1, none)]), "another acted");
     assert!(!after(vec![blocked(2, 1), nth(2, 2, none)]), "another operation of it acted");
 }
 
@@ -105,7 +111,11 @@ fn the_clock_does_not_jump_twice_before_anybody_looks() {
     assert_eq!(just_jumped(Fault::Fail { at }, steps()), [false; 5]);
     let mut another = steps();
     another[1] = nth(2, 1, none);
-    assert_eq!(just_jumped(jump(), another), [false; 5], "the jump took the operation away");
+    assert_eq!(just_jumped(jump(), another.clone()), [false; 5], "the jump took the operation away");
+    another[2] = nth(2, 2, none);
+    assert_eq!(just_jumped(jump(), another), [false; 5]);
+    let late = vec![clock(), nth(2, 1, none), nth(1, 1, none), nth(1, 2, looks)];
+    assert_eq!(just_jumped(jump(), late), [false; 4], "somebody else acted first");
 }
 
 /// Takes a lease by its own clock, and looks at it again before it applies.

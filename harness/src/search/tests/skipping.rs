@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     Delivery, Effects, Error, History, KeyValue, Messages, Observation, Process,
-    history::{Coordinate, DeliveryName, Fault, Published},
+    history::{DeliveryName, Fault, Published},
     machine::trace::{Acted, Answer, Detail, End, Event, Facts, Fate, Injected, Origin, Replay, Supplied},
     oracle::Judgement,
     search::{
@@ -17,7 +17,7 @@ use crate::{
         alike::Alike,
         by_fault_count,
         by_fault_count::Reached,
-        skip::{CrashRun, Jumps, Met, Seen},
+        skip::{CrashRun, Met, Seen},
     },
     subject::{Job, Subject},
     world::{Boot, World},
@@ -176,63 +176,6 @@ fn a_lull_tells_which_deadlines_were_set_though_what_they_were_of_is_gone() {
     };
     assert_eq!(key("m0#1.4"), key("m0#1.4"));
     assert_ne!(key("m0#1.2"), key("m0#1.4"), "the clock may be advanced to it");
-}
-
-fn point(message: usize, operation: u32) -> Coordinate {
-    DeliveryName::new(message, 1).operation(operation)
-}
-
-fn step_at(message: usize, operation: u32) -> Event {
-    Event::Step { at: point(message, operation), process: Process::new(0, 0), facts: Facts::default(), words: None }
-}
-
-fn blocked(message: usize) -> Event {
-    let (at, process) = (point(message, 1), Process::new(1, 0));
-    Event::Blocked { at, process, until: Duration::from_secs(5), words: None }
-}
-
-#[test]
-fn a_jump_is_as_good_one_point_later_unless_somebody_waits_for_a_lock() {
-    let subject = toys::subject(toys::atomic);
-    let repeats = |before: &[Event]| {
-        let events = [before, &[step_at(0, 1), step_at(0, 2)]].concat();
-        let replay = replay(events);
-        let mut jumps = Jumps::new(&toys::history(&subject, 1, ""), &replay);
-        (0..before.len()).for_each(|at| jumps.passes(&replay, at));
-        jumps.repeats(&replay, before.len())
-    };
-    let (m1, m2) = (DeliveryName::new(1, 1), DeliveryName::new(2, 1));
-    let process = Process::new(1, 0);
-    let crashed = |lost: DeliveryName| Event::Crashed { process: process.clone(), lost: vec![lost.into()] };
-    let cancelled = |task: DeliveryName| Event::Cancelled { task: task.into(), process: process.clone() };
-    assert!(repeats(&[]));
-    assert!(!repeats(&[blocked(1)]), "it does so until some time");
-    assert!(repeats(&[blocked(1), step_at(1, 1)]), "it has the lock");
-    assert!(!repeats(&[blocked(1), step_at(2, 1)]));
-    for (own, other) in [(crashed(m1), crashed(m2)), (cancelled(m1), cancelled(m2))] {
-        assert!(repeats(&[blocked(1), own]), "it waits no more");
-        assert!(!repeats(&[blocked(1), other]), "it waits on");
-    }
-}
-
-#[test]
-fn the_clock_has_just_jumped_until_somebody_looks() {
-    let subject = toys::subject(toys::atomic);
-    let history = toys::history(&subject, 1, "advance m0#1.1 1s\n");
-    let process = Process::new(0, 0);
-    let delivered = Event::Delivered { delivery: DeliveryName::new(0, 1), process, origin: Origin::First };
-    let clock = Event::Clock { to: Duration::from_secs(1) };
-    let events = vec![delivered, clock, step_at(0, 1), step_at(0, 2), step_at(0, 3)];
-    let acted = vec![Acted { fault: 0, position: 1 }];
-    let replay = Replay { acted, ..replay(events) };
-    let mut jumps = Jumps::new(&history, &replay);
-    let jumped: Vec<bool> = (0..replay.events.len())
-        .map(|at| {
-            jumps.passes(&replay, at);
-            jumps.has_just_jumped()
-        })
-        .collect();
-    assert_eq!(jumped, [false, false, true, true, false], "what comes after the last of them nobody knows");
 }
 
 #[test]
