@@ -21,10 +21,11 @@ use crate::{
 /// is a point of the delivery that spawned it; it goes on when its handler has returned or is cancelled, and never acts again
 /// after its process crashed. `join!`, `timeout` and `select!` over operations give a point for each.
 ///
-/// What cannot be controlled makes the verdict [`Verdict::Inconclusive`](crate::Verdict::Inconclusive), by its name: `spawn_blocking`, `spawn_local`, real
-/// I/O outside of [`step`](redeliver_point::step). A `select!` without `biased;` chooses at random: it is found out when
-/// a history is replayed. The clock is seen to be looked at where a handler waits for a timer, not where it asks
-/// `tokio::time::Instant::now()`: that has to be said, by [`reads_clock`](Harness::reads_clock). A task that spins on `yield_now` while everybody else waits for time to pass hangs, as it does under tokio's own paused clock.
+/// What cannot be controlled makes the verdict [inconclusive](crate::Verdict::Inconclusive), by its name: `spawn_blocking`,
+/// `spawn_local`, real I/O outside of [`step`](redeliver_point::step). A `select!` without `biased;` chooses at random: it is
+/// found out when a history is replayed. The clock is seen to be looked at where a handler waits for a timer, not where it asks
+/// `tokio::time::Instant::now()`: that has to be said, by [`reads_clock`](Harness::reads_clock). A task that spins on
+/// `yield_now` while everybody else waits for time to pass hangs, as it does under tokio's own paused clock.
 ///
 /// ```
 /// use redeliver_harness::{Delivery, Harness, KeyValue, Verdict};
@@ -138,7 +139,8 @@ impl<S: Store, C: 'static> Harness<S, C> {
     /// The handler, or what it spawned, asks `tokio::time::Instant::now()`. Each of its steps counts as a look at the clock
     /// then: the clock is made to jump wherever it is left to itself otherwise, and more histories are searched.
     ///
-    /// Not needed for what waits for a timer, reads a time to live of the store, or asks [`Delivery::now`](crate::Delivery::now): these looks are seen.
+    /// Not needed for what waits for a timer, reads a time to live of the store, or asks
+    /// [`Delivery::now`](crate::Delivery::now): these looks are seen.
     ///
     /// ```
     /// use std::time::Duration;
@@ -212,14 +214,16 @@ impl<S: Store, C: 'static> Harness<S, C> {
         self
     }
 
-    /// Workloads have at most so many messages; 2 by default, 1 to 5. Does nothing for [`Messages::exactly`](crate::Messages::exactly).
+    /// Workloads have at most so many messages; 2 by default, 1 to 5. Does nothing for
+    /// [`Messages::exactly`](crate::Messages::exactly).
     #[must_use]
     pub fn messages(mut self, messages: usize) -> Self {
         self.options.set_messages(messages);
         self
     }
 
-    /// How many processes there are; 2 by default, at least 1 and at most [`History::MAX_PROCESSES`](crate::History::MAX_PROCESSES).
+    /// How many processes there are; 2 by default, at least 1 and at most
+    /// [`History::MAX_PROCESSES`](crate::History::MAX_PROCESSES).
     #[must_use]
     pub fn processes(mut self, processes: usize) -> Self {
         self.options.set_processes(processes);
